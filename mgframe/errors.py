@@ -25,6 +25,8 @@ and the next step; it never holds a key.
 from __future__ import annotations
 
 import difflib
+import inspect
+import warnings
 from collections.abc import Iterable
 
 
@@ -131,3 +133,11 @@ def suggestion(name: object, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the choice nearest to `name`, else an empty string."""
     near = difflib.get_close_matches(str(name).lower(), list(choices), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def warn(text: str, category: type[Warning] = MgframeWarning) -> None:
+    """Warn at the line outside mgframe that led here, so that each caller sees it once."""
+    frame, depth = inspect.currentframe(), 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("mgframe."):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(text, category, stacklevel=depth)
