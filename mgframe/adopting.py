@@ -1,0 +1,201 @@
+"""A user's own table (a control-panel CSV, a warehouse query) to a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import tzinfo
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mgframe.checking import check_frame
+from mgframe.errors import FrameError, QueryError, suggestion
+from mgframe.framing import build, make_index
+from mgframe.timespan import (
+    Moment,
+    check_resolution,
+    floor,
+    json_time,
+    localise,
+    read_moment,
+    read_zone,
+)
+from mgframe.vocabulary import COUNTS, KEYS, NO_KEY, count_name
+
+_TIME_NAMES = ("time", "date", "day", "hour", "timestamp")
+
+
+def as_frame(
+    table: pd.DataFrame,
+    *,
+    time: str | None = None,
+    keys: Mapping[str, str] | Iterable[str] | None = None,
+    counts: Mapping[str, str] | Iterable[str] | None = None,
+    resolution: str | None = None,
+    tz: str | tzinfo = "UTC",
+    complete_until: Moment | None = None,
+) -> pd.DataFrame:
+    """Turn a table of your own into a frame: a control-panel CSV, a warehouse query, an export.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a bucket and key. It is not changed.
+    time : str, optional
+        The column (or index level) of bucket starts; by default one called time, date, day, hour
+        or timestamp.
+    keys : mapping or iterable of str, optional
+        Level to column, ``{"domain": "Sending domain"}``, or names of columns that are called as
+        the level; by default every column called like a key. Without any: ``account``.
+    counts : mapping or iterable of str, optional
+        Count to column, ``{"delivered": "Delivered"}``, or names of columns; by default every
+        column called like a count, with or without ``_count``. A count of a name that mgframe does
+        not know (a postmaster's own) is kept under it, at the end.
+    resolution : {"hour", "day", "month"}, optional
+        The width of a bucket; by default told from the times.
+    tz : str or tzinfo, default "UTC"
+        The zone of naive times. Days and months of another zone keep it, as
+        :func:`mgframe.local_days` makes them; hours become UTC.
+    complete_until : str, date or datetime, optional
+        When the complete buckets end (exclusive); what needs it asks for it otherwise.
+
+    Returns
+    -------
+    DataFrame
+        Index: `time`, the keys. Columns: counts ``Int64``, derived ones added where their parts
+        are there. Empty cells are NA.
+
+    Raises
+    ------
+    FrameError
+        A column is missing, a count is negative or no whole number, a time does not begin a
+        bucket, or a row occurs twice.
+
+    Examples
+    --------
+    >>> import pandas as pd, mgframe as mg
+    >>> table = pd.DataFrame({"Date": ["2026-11-01", "2026-11-02"], "Sent to": ["a.com", "a.com"],
+    ...                       "Delivered": [90, 95], "Bounced": [10, 5]})
+    >>> df = mg.as_frame(table, time="Date", keys={"domain": "Sent to"},
+    ...                  counts={"delivered": "Delivered", "bounced": "Bounced"})
+    >>> df  # doctest: +NORMALIZE_WHITESPACE
+                                      delivered  bounced
+    time                      domain
+    2026-11-01 00:00:00+00:00 a.com          90       10
+    2026-11-02 00:00:00+00:00 a.com          95        5
+    """
+    flat = table.reset_index() if any(table.index.names) else table
+    columns = [str(name) for name in flat.columns]
+    time_column = _time_column(columns, time)
+    key_columns = _named(keys, columns, "keys", {name: name for name in KEYS})
+    count_columns = _count_columns(counts, columns, {time_column, *key_columns.values()})
+    times, width = _times(flat[time_column], read_zone(tz), resolution)
+    levels = {name: _keys(flat[column]) for name, column in key_columns.items()}
+    index = make_index(times, levels or {"account": np.full(len(flat), "account", dtype=object)})
+    values = {name: _counts(flat[column], column) for name, column in count_columns.items()}
+    meta = {"endpoint": "mg.as_frame", "resolution": width}
+    if complete_until is not None:
+        meta["complete_until"] = json_time(read_moment(complete_until, argument="complete_until"))
+    return check_frame(build(index, values, meta=meta))
+
+
+def _time_column(columns: list[str], time: str | None) -> str:
+    if time is not None and time not in columns:
+        raise FrameError(
+            f"time={time!r} is no column of the table{suggestion(time, columns)}; "
+            f"its columns are {columns}"
+        )
+    found = time or next((c for c in columns if c.lower() in _TIME_NAMES), None)
+    if found is None:
+        raise FrameError(f"say which column holds the time: time=...; the columns are {columns}")
+    return found
+
+
+def _named(
+    given: Mapping[str, str] | Iterable[str] | None,
+    columns: list[str],
+    argument: str,
+    by_default: Mapping[str, str],
+) -> dict[str, str]:
+    """Return level to column; a column is found by its name in lower case with underscores."""
+    plain = {column.strip().lower().replace(" ", "_").replace("-", "_"): column for column in columns}
+    if given is None:
+        return {name: plain[word] for word, name in by_default.items() if word in plain}
+    names = {given: given} if isinstance(given, str) else given
+    pairs = dict(names) if isinstance(names, Mapping) else {name: name for name in names}
+    for level, column in pairs.items():
+        if column not in columns:
+            raise FrameError(
+                f"{argument} names the column {column!r}, which the table lacks"
+                f"{suggestion(column, columns)}; its columns are {columns}"
+            )
+        if argument == "keys" and level not in KEYS:
+            raise FrameError(
+                f"keys: {level!r} is no key{suggestion(level, KEYS)}; the keys are {list(KEYS)}"
+            )
+    return pairs
+
+
+def _count_columns(
+    counts: Mapping[str, str] | Iterable[str] | None, columns: list[str], taken: set[str]
+) -> dict[str, str]:
+    words = {word: name for name in COUNTS for word in (name, f"{name}_count")}
+    found = _named(counts, [c for c in columns if c not in taken], "counts", words)
+    if not found:
+        raise FrameError(
+            "no column is called like a count; say which is which: "
+            f"counts={{'delivered': '...'}}; the columns are {columns}"
+        )
+    return {_own_or_known(name): column for name, column in found.items()}
+
+
+def _own_or_known(name: str) -> str:
+    try:
+        return count_name(name)
+    except QueryError:
+        return name
+
+
+def _times(
+    column: pd.Series[Any], zone: tzinfo, resolution: str | None
+) -> tuple[pd.DatetimeIndex, str]:
+    try:
+        times = pd.DatetimeIndex(pd.to_datetime(column))
+    except (ValueError, TypeError) as error:
+        raise FrameError(f"the times of column {column.name!r} cannot be read: {error}") from None
+    if times.hasnans:
+        raise FrameError(f"column {column.name!r} has {times.isna().sum()} empty times; drop them")
+    local = localise(times, zone) if times.tz is None else times.tz_convert(zone)
+    width = check_resolution(resolution) if resolution else _width(local.tz_localize(None))
+    crooked = [t for t in local.unique() if floor(t.tz_localize(None), width) != t.tz_localize(None)]
+    if crooked:
+        raise FrameError(f"the time {crooked[0]} does not begin a {width}; round it down first")
+    return (local.tz_convert("UTC") if width == "hour" else local).as_unit("us"), width
+
+
+def _width(naive: pd.DatetimeIndex) -> str:
+    if not naive.equals(naive.normalize()):
+        return "hour"
+    return "month" if len(naive.unique()) > 1 and (naive.day == 1).all() else "day"
+
+
+def _keys(column: pd.Series[Any]) -> Any:
+    text = column.astype(object).where(column.notna(), NO_KEY).map(str).str.strip()
+    return text.where(text != "", NO_KEY).to_numpy(dtype=object)
+
+
+def _counts(column: pd.Series[Any], name: str) -> Any:
+    numbers = pd.to_numeric(column, errors="coerce")
+    unread = column[numbers.isna() & column.notna()]
+    if len(unread):
+        raise FrameError(
+            f"column {name!r} holds {str(unread.iloc[0])[:40]!r}, which is no count; "
+            "read numbers as numbers (pd.read_csv(..., thousands=',')) and leave rates out"
+        )
+    if (numbers.dropna() % 1 != 0).any() or (numbers.dropna() < 0).any():
+        raise FrameError(
+            f"column {name!r} is no count: it holds fractions or negative numbers; a frame holds "
+            "counts, join rates of your own afterwards"
+        )
+    return numbers.astype("Int64").array

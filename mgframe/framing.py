@@ -1,0 +1,315 @@
+"""Columns to tidy frames: index, missing buckets, derived counts, and what a frame knows of itself.
+
+A frame is a plain ``DataFrame``. Its index is ``[time, key...]``: `time` is the start of the bucket
+in UTC (microseconds), or `as_of` for lifetime counters; the keys are plain strings. Its columns are
+counts of dtype ``Int64``, where NA is "not reported" and 0 is zero. ``frame.attrs["mgframe"]`` says
+where it came from, as plain JSON; pandas loses attrs in places, so no number depends on them alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from mgframe.errors import FrameError, suggestion, warn
+from mgframe.timespan import Moment, floor, read_moment
+from mgframe.vocabulary import COUNTS, RETENTION_DAYS, TIME_LEVELS, in_order
+
+ATTRS: Final = "mgframe"
+_MOST_BYTES: Final = 2000
+
+#: Below how many days between two buckets they are of which width; local days have 23 to 25 hours.
+_LONGEST_GAPS: Final = {
+    "hour": 0.8,
+    "day": 6.5,
+    "week": 27,
+    "month": 80,
+    "quarter": 300,
+    "year": float("inf"),
+}
+
+
+# ---------------------------------------------------------------- what a frame knows of itself
+
+
+def meta_of(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return a copy of what the frame knows of its origin; empty where attrs were lost."""
+    return dict(frame.attrs.get(ATTRS, {}))
+
+
+def with_meta(frame: pd.DataFrame, meta: Mapping[str, Any]) -> pd.DataFrame:
+    """Return `frame` with `meta` as its attrs, cut to plain JSON below 2 kB."""
+    frame.attrs = {ATTRS: _bounded(meta)} if meta else {}
+    return frame
+
+
+def _bounded(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Shorten long lists and texts first; a hostile rest goes altogether."""
+    small: dict[str, Any] = {name: _shortened(value) for name, value in meta.items()}
+    while len(json.dumps(small)) > _MOST_BYTES:
+        longest = max(small, key=lambda name: len(json.dumps(small[name])))
+        small[longest] = "(too long to keep)"
+    return small
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= 120 else f"{value[:117]}..."
+    if isinstance(value, Mapping):
+        short = {str(k)[:60]: _shortened(v) for k, v in list(value.items())[:10]}
+        return short if len(value) <= 10 else {**short, "...": f"{len(value)} in all"}
+    if isinstance(value, Sequence):
+        items = [_shortened(item) for item in value[:10]]
+        return items if len(value) <= 10 else [*items, f"... {len(value)} in all"]
+    return value
+
+
+def time_level(frame: pd.DataFrame) -> str | None:
+    """Return ``"time"`` or ``"as_of"``, None for a frame that was summed over it."""
+    return next((name for name in frame.index.names if name in TIME_LEVELS), None)
+
+
+def key_levels(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the levels that are keys, in the frame's order."""
+    return [str(name) for name in frame.index.names if name not in TIME_LEVELS]
+
+
+def times_of(frame: pd.DataFrame) -> pd.DatetimeIndex:
+    """Return the bucket start of every row.
+
+    Raises
+    ------
+    FrameError
+        The frame has no `time` level, or holds lifetime counters.
+    """
+    if "time" not in frame.index.names:
+        why = (
+            "it holds lifetime counters, which have as_of in its place"
+            if "as_of" in frame.index.names
+            else f"its levels are {list(frame.index.names)}"
+        )
+        raise FrameError(f"this needs the level 'time', but the frame has none: {why}")
+    return pd.DatetimeIndex(frame.index.get_level_values("time"))
+
+
+def resolution_of(frame: pd.DataFrame) -> str:
+    """Return the width of the buckets: from attrs, else from the smallest gap between two.
+
+    It is ``"hour"``, ``"day"`` or ``"month"``, or after a ``resample`` ``"week"``, ``"quarter"`` or
+    ``"year"``.
+
+    Raises
+    ------
+    FrameError
+        A total over a window, or one bucket alone without attrs: the width cannot be told.
+    """
+    known = meta_of(frame).get("resolution")
+    if known in _LONGEST_GAPS:
+        return str(known)
+    times = times_of(frame).unique().sort_values()
+    if known is not None or len(times) < 2:
+        raise FrameError(
+            "the width of the frame's buckets is not known; make it with "
+            "mg.as_frame(df, resolution='day') or fetch more than one bucket"
+        )
+    days = pd.Series(times).diff().min() / pd.Timedelta(days=1)
+    return next(width for width, longest in _LONGEST_GAPS.items() if days < longest)
+
+
+def complete_until(frame: pd.DataFrame, until: Moment | None = None) -> pd.Timestamp:
+    """Return when the frame's complete buckets end (exclusive): `until`, else from attrs.
+
+    Raises
+    ------
+    FrameError
+        Neither is there.
+    """
+    moment = until if until is not None else meta_of(frame).get("complete_until")
+    if moment is None:
+        raise FrameError(
+            "it is not known until when this frame's buckets are complete (attrs were lost); "
+            "say it: until='2026-11-16 09:00'"
+        )
+    return read_moment(moment, argument="until")
+
+
+def is_simulated(frame: pd.DataFrame) -> bool:
+    """Return whether the numbers come from the simulator."""
+    return bool(meta_of(frame).get("simulated", False))
+
+
+def require_columns(frame: pd.DataFrame, names: Collection[str]) -> None:
+    """Raise :class:`FrameError` unless every name is a column."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        near = suggestion(missing[0], [str(c) for c in frame.columns])
+        raise FrameError(
+            f"the frame has no column {missing[0]!r}{near}; its columns are {list(frame.columns)}"
+        )
+
+
+def require_levels(frame: pd.DataFrame, names: Collection[str]) -> None:
+    """Raise :class:`FrameError` unless every name is a level."""
+    missing = [name for name in names if name not in frame.index.names]
+    if missing:
+        levels = [str(name) for name in frame.index.names]
+        near = suggestion(missing[0], levels)
+        raise FrameError(f"the frame has no level {missing[0]!r}{near}; its levels are {levels}")
+
+
+# ---------------------------------------------------------------- building
+
+
+def make_index(
+    times: pd.DatetimeIndex | None, keys: Mapping[str, Any], *, time: str = "time"
+) -> pd.MultiIndex:
+    """Return the index of rows given by their times and keys."""
+    columns: dict[str, Any] = {} if times is None else {time: times.as_unit("us")}
+    columns |= {name: np.asarray(values, dtype=object) for name, values in keys.items()}
+    # from_arrays does the same by way of categoricals, in twice the time.
+    codes, levels = zip(*(pd.factorize(c, sort=True) for c in columns.values()), strict=True)
+    return pd.MultiIndex(
+        [pd.Index(level) for level in levels], codes, names=list(columns), verify_integrity=False
+    )
+
+
+def build(
+    index: pd.MultiIndex,
+    counts: Mapping[str, Any],
+    *,
+    absent: Collection[str] = (),
+    grid: pd.DatetimeIndex | None = None,
+    answered_at: pd.Timestamp | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Return a frame of reported and derived counts, sorted, columns in their fixed order.
+
+    Parameters
+    ----------
+    index : MultiIndex
+        ``[time or as_of, key...]``, in any order of rows.
+    counts : mapping of str to array of dtype Int64
+        The reported counts.
+    absent : collection of str
+        Counts that the answer's edition does not know at all; in formulas they are 0.
+    grid : DatetimeIndex, optional
+        The buckets that every key combination must have; a missing one becomes NA, with a warning.
+    answered_at : Timestamp, optional
+        When the answer was given; zeros beyond the retention at that time become NA.
+    meta : mapping, optional
+        What goes to ``attrs["mgframe"]``.
+
+    Raises
+    ------
+    FrameError
+        A row occurs twice.
+    """
+    known = dict(meta or {})
+    columns = dict(counts)
+    if not index.is_monotonic_increasing:
+        order = index.argsort()
+        index, columns = index[order], _taken(columns, order)
+    if not index.is_unique:
+        twice = index[index.duplicated()][0]
+        raise FrameError(f"the row {row_text(twice)} occurs twice; sum or drop one first")
+    if grid is not None:
+        index, columns = _filled(index, columns, grid)
+    if answered_at is not None and known.get("resolution") in RETENTION_DAYS:
+        columns = _without_expired(index, columns, known["resolution"], answered_at)
+    columns |= derived(columns, absent=absent)
+    ordered = {name: columns[name] for name in in_order(columns)}
+    return with_meta(pd.DataFrame(ordered, index=index, copy=False), known)
+
+
+def _taken(columns: Mapping[str, Any], positions: Any) -> dict[str, Any]:
+    """Return the columns at those positions; -1 is NA."""
+    return {name: values.take(positions, allow_fill=True) for name, values in columns.items()}
+
+
+def row_text(row: object) -> str:
+    """Return one row of the index for a message."""
+    return ", ".join(str(part) for part in row) if isinstance(row, tuple) else str(row)
+
+
+def _filled(
+    index: pd.MultiIndex, columns: dict[str, Any], grid: pd.DatetimeIndex
+) -> tuple[pd.MultiIndex, dict[str, Any]]:
+    """Give every key combination every bucket of the grid; what was missing is NA."""
+    if len(index) == len(grid) * math.prod(len(level) for level in index.levels[1:]):
+        return index, columns
+    keys = index.droplevel("time").unique()
+    gaps = len(grid) * len(keys) - len(index)
+    if gaps <= 0:
+        return index, columns
+    warn(f"{gaps} buckets are missing in the answer; they are NA, which is unknown, not zero")
+    rows = {str(n): np.tile(keys.get_level_values(str(n)), len(grid)) for n in keys.names}
+    full: Any = make_index(grid.repeat(len(keys)), rows).union(index)
+    return full, _taken(columns, index.get_indexer(full))
+
+
+def _without_expired(
+    index: pd.MultiIndex, columns: dict[str, Any], resolution: str, answered_at: pd.Timestamp
+) -> dict[str, Any]:
+    """Make zeros beyond the retention NA: Mailgun has forgotten them; what came back is kept."""
+    kept_since = floor(answered_at, resolution) - pd.Timedelta(days=RETENTION_DAYS[resolution])
+    times: Any = index.get_level_values("time")
+    if times[0] >= kept_since:
+        return columns
+    old = np.asarray(times < kept_since)
+    warn(
+        f"{int(old.sum())} of {len(index)} rows lie before {kept_since:%Y-%m-%d %H:%M} UTC, and "
+        f"Mailgun keeps {resolution}s for {RETENTION_DAYS[resolution]} days: their zeros are NA"
+    )
+    return {name: _forget_zeros(values, old) for name, values in columns.items()}
+
+
+def _forget_zeros(values: Any, old: np.ndarray[Any, np.dtype[np.bool_]]) -> Any:
+    data = values.to_numpy(dtype="int64", na_value=0)
+    return pd.arrays.IntegerArray(data, np.asarray(values.isna()) | (old & (data == 0)))
+
+
+def derived(counts: Mapping[str, Any], *, absent: Collection[str] = ()) -> dict[str, Any]:
+    """Return the counts that follow from the reported ones, where every part is there.
+
+    A sum with an unknown part is unknown; parts that the edition lacks altogether count as 0.
+    """
+    found: dict[str, Any] = {}
+    for name, count in COUNTS.items():
+        terms = [(sign, part) for sign, part in count.terms if part not in absent]
+        if not terms or name in counts or any(part not in counts for _, part in terms):
+            continue
+        total = counts[terms[0][1]]
+        for sign, part in terms[1:]:
+            total = total + counts[part] if sign > 0 else total - counts[part]
+        found[name] = _possible(total, name)
+    return found
+
+
+def _possible(total: Any, name: str) -> Any:
+    """Return the count with NA where its parts contradict each other."""
+    impossible = (total < 0).fillna(value=False)
+    if not impossible.any():
+        return total
+    warn(
+        f"{int(impossible.sum())} rows report parts that make {name!r} negative "
+        f"({COUNTS[name].formula}); it is NA there"
+    )
+    total = total.copy()
+    total[impossible] = pd.NA
+    return total
+
+
+def empty_frame(
+    levels: Sequence[str], counts: Sequence[str], *, meta: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return a frame without rows, with the right index and dtypes."""
+    stamps = pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
+    time = levels[0] if levels[0] in TIME_LEVELS else "time"
+    keys = {name: pd.Index([], dtype="str") for name in levels if name not in TIME_LEVELS}
+    index = make_index(stamps if levels[0] in TIME_LEVELS else None, keys, time=time)
+    return build(index, {name: pd.array([], dtype="Int64") for name in counts}, meta=meta)
