@@ -1,0 +1,84 @@
+"""Mailgun's sending statistics as tidy pandas frames.
+
+>>> import mgframe as mg
+>>> client = mg.demo()
+>>> df = mg.domain_totals("news.example.com", last="30d", client=client)
+>>> rates = df.mg.rates()
+
+Fetch functions return frames indexed by time and key; ``df.mg`` gives rates, sums and plots. The
+Stats API (/v3/stats) that they ask is deprecated by Mailgun; it still answers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mgframe.accessor import MgAccessor
+from mgframe.adopting import as_frame
+from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
+from mgframe.checking import check_frame
+from mgframe.client import Client
+from mgframe.directory import domains
+from mgframe.errors import (
+    ApiError,
+    AuthenticationError,
+    ConfigurationError,
+    DeprecationNotice,
+    FrameError,
+    MgframeError,
+    MgframeWarning,
+    NotFound,
+    PermissionDenied,
+    QueryError,
+    RateLimited,
+    ResponseError,
+    ServerError,
+    TransportError,
+)
+from mgframe.explaining import explain
+from mgframe.periods import local_days, resample
+from mgframe.planning import Plan, plan
+from mgframe.ratios import (
+    block_rate,
+    bounce_rate,
+    click_rate,
+    click_to_open_rate,
+    complaint_rate,
+    deferral_rate,
+    delay_rate,
+    delivery_rate,
+    expired_rate,
+    hard_bounce_rate,
+    open_rate,
+    permanent_failure_rate,
+    rates,
+    soft_bounce_rate,
+    suppression_rate,
+    temporary_failures_per_message,
+    total_click_rate,
+    total_open_rate,
+    unsubscribe_rate,
+)
+from mgframe.reshaping import (
+    long,
+    sum,  # noqa: A004 - the field's word, used as mg.sum
+    top,
+    where,
+    wide,
+)
+from mgframe.settling import complete, settled
+from mgframe.showcase import demo
+from mgframe.stats_api import account_totals, domain_snapshot, domain_totals, grouped_totals
+
+if TYPE_CHECKING:
+    from mgframe import plotting as plot
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load the plots, and with them matplotlib, when they are first used."""
+    if name == "plot":
+        return importlib.import_module("mgframe.plotting")
+    raise AttributeError(f"module 'mgframe' has no attribute {name!r}")

@@ -1,0 +1,216 @@
+"""Answers of the Stats API to one frame, and in words where they differ from what was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any, Final
+
+import pandas as pd
+
+from mgframe import parsing
+from mgframe.checking import check_frame
+from mgframe.client import Answer, Client
+from mgframe.errors import ResponseError, warn
+from mgframe.framing import build, empty_frame, make_index, row_text
+from mgframe.timespan import Window, bucket_ends, buckets, floor, json_time
+from mgframe.vocabulary import NO_KEY, RESOLUTIONS, counts_of
+
+_TOTAL: Final = "total"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a frame has to know of its question.
+
+    `by` is the key that the server groups by, None where the caller knows each answer's key;
+    `one_bucket` says that the window is answered as a single total.
+    """
+
+    client: Client
+    endpoint: str
+    level: str
+    events: tuple[str, ...]
+    window: Window
+    params: tuple[tuple[str, str], ...] = ()
+    by: str | None = None
+    one_bucket: bool = False
+
+
+def origin(
+    client: Client, endpoint: str, answers: list[Answer], failed: dict[str, str]
+) -> dict[str, Any]:
+    """Return where an answer came from, for attrs."""
+    fetched = min((answer.date for answer in answers), default=client.now())
+    meta: dict[str, Any] = {
+        "endpoint": endpoint,
+        "region": client.region,
+        "fetched_at": json_time(fetched),
+        "simulated": any(answer.simulated for answer in answers),
+    }
+    if client.subaccount:
+        meta["subaccount"] = client.subaccount
+    if failed:
+        meta["failed"] = failed
+    return meta
+
+
+def totals_frame(asked: Asked, answers: list[Answer], failed: dict[str, str]) -> pd.DataFrame:
+    """Return the frame of counts over time that the answers hold."""
+    meta = origin(asked.client, asked.endpoint, answers, failed)
+    meta |= {"request": _request(asked.params), "resolution": asked.window.resolution}
+    rows = _rows(asked, answers)
+    if not rows.items:
+        return empty_frame(["time", asked.level], counts_of(asked.events), meta=meta)
+    answered_at = pd.Timestamp(min(answer.date for answer in answers))
+    total = asked.one_bucket or rows.shape == "time"
+    answered = _window_of(parsing.envelope_of(answers[0].body), rows, asked.window, total=total)
+    fields = parsing.read_fields(rows.items, asked.events)
+    _warn_of_differences(asked, answered, rows, fields.missing_events)
+    meta |= _notes(asked, answered, rows, answers[0], answered_at, total=total)
+    frame = build(
+        _index(asked.level, rows, answered, total=total),
+        fields.counts,
+        absent=fields.absent,
+        grid=None if total else _grid(answered, answered_at),
+        answered_at=answered_at,
+        meta=meta,
+    )
+    return check_frame(frame)
+
+
+def lifetime_frame(
+    client: Client, endpoint: str, level: str, answers: list[Answer], failed: dict[str, str]
+) -> pd.DataFrame:
+    """Return the frame of lifetime counters that the answers hold."""
+    parts = [(answer, parsing.counters_of(answer.body, level)) for answer in answers]
+    stamps = [pd.Timestamp(answer.date) for answer, counters in parts for _ in counters]
+    keys = {
+        "domain": [answer.call.label for answer, counters in parts for _ in counters],
+        level: [key for _, counters in parts for key in counters],
+    }
+    counts = parsing.read_counters([row for _, part in parts for row in part.values()])
+    meta = origin(client, endpoint, answers, failed)
+    if not stamps:
+        return empty_frame(["as_of", "domain", level], list(counts), meta=meta)
+    times = pd.DatetimeIndex(stamps).as_unit("us")
+    return check_frame(build(make_index(times, keys, time="as_of"), counts, meta=meta))
+
+
+def _rows(asked: Asked, answers: list[Answer]) -> parsing.Rows:
+    """Return the items of all answers; of a key on two pages the first page counts."""
+    if asked.by is None:
+        parts = [parsing.plain_rows(answer.body, answer.call.label) for answer in answers]
+    else:
+        parts = [parsing.grouped_rows(answer.body, asked.by) for answer in answers]
+    if len(parts) == 1:
+        return parts[0]
+    items, keys, known = [], [], set[str]()
+    for part in parts:
+        fresh = [key not in known for key in part.keys]
+        items += list(compress(part.items, fresh))
+        keys += list(compress(part.keys, fresh))
+        known |= set(part.keys)
+    return parsing.Rows(items, keys, parts[0].shape if parts else "none")
+
+
+def _window_of(
+    envelope: dict[str, Any], rows: parsing.Rows, asked: Window, *, total: bool
+) -> Window:
+    """Return the window that the answer says or shows; the frame follows the answer."""
+    resolution = envelope.get("resolution")
+    width = resolution if resolution in RESOLUTIONS else asked.resolution
+    try:
+        edges = parsing.read_times([envelope["start"], envelope["end"]])
+    except (KeyError, ResponseError):
+        edges = pd.DatetimeIndex([asked.start, asked.end])
+    start, end = floor(edges[0], width), floor(edges[1], width)
+    if not total:  # never narrower than the buckets that came
+        times = parsing.read_times([rows.items[0]["time"], rows.items[-1]["time"]])
+        start, end = min(start, times.min()), max(end, times.max())
+    return Window(start, max(start, end), width)
+
+
+def _index(level: str, rows: parsing.Rows, answered: Window, *, total: bool) -> pd.MultiIndex:
+    if total:
+        times = pd.DatetimeIndex([answered.start] * len(rows.items)).as_unit("us")
+    else:
+        times = parsing.read_times([item["time"] for item in rows.items])
+        _refuse_crooked(times, answered.resolution)
+    index = make_index(times, {level: rows.keys})
+    if not index.is_unique:
+        twice = index[index.duplicated()][0]
+        why = "; nothing tells these rows apart" if NO_KEY in twice else ""
+        raise ResponseError(f"the answer holds the row {row_text(twice)} twice{why}")
+    return index
+
+
+def _refuse_crooked(times: pd.DatetimeIndex, resolution: str) -> None:
+    starts = times.floor("h") if resolution == "hour" else times.normalize()
+    if resolution == "month":
+        starts = starts - pd.to_timedelta(starts.day - 1, unit="D")
+    if not starts.equals(times):
+        wrong = times[starts != times][0]
+        raise ResponseError(f"the answer's bucket {wrong} does not begin a {resolution}")
+
+
+def _grid(answered: Window, answered_at: pd.Timestamp) -> pd.DatetimeIndex:
+    """Return the buckets to fill: none after the answer was given."""
+    newest = floor(answered_at, answered.resolution)
+    return buckets(answered.start, min(answered.end, newest), answered.resolution)
+
+
+def _warn_of_differences(
+    asked: Asked, answered: Window, rows: parsing.Rows, missing_events: list[str]
+) -> None:
+    if missing_events:
+        warn(
+            f"{asked.endpoint} was asked for {', '.join(missing_events)} but did not report it; NA"
+        )
+    if rows.shape == "none":
+        warn(
+            f"{asked.endpoint} names no {asked.by} for its rows; they are under '{NO_KEY}'. "
+            "mg.domain_totals() needs no such name"
+        )
+    elif NO_KEY in rows.keys:
+        warn(f"{asked.endpoint} left some rows without a {asked.by}; they are under '{NO_KEY}'")
+    if not asked.one_bucket and (answered.start, answered.end, answered.resolution) != (
+        asked.window.start,
+        asked.window.end,
+        asked.window.resolution,
+    ):
+        warn(
+            f"asked {_span(asked.window)}, answered {_span(answered)}; the frame follows the answer"
+        )
+
+
+def _span(window: Window) -> str:
+    return f"{window.resolution}s {json_time(window.start)} to {json_time(window.end)}"
+
+
+def _notes(
+    asked: Asked,
+    answered: Window,
+    rows: parsing.Rows,
+    first: Answer,
+    answered_at: pd.Timestamp,
+    *,
+    total: bool,
+) -> dict[str, Any]:
+    """Return what attrs say of the window and of the answer's form."""
+    last_end = bucket_ends(pd.DatetimeIndex([answered.end]), answered.resolution)[0]
+    newest = floor(answered_at, answered.resolution)
+    notes: dict[str, Any] = {
+        "resolution": _TOTAL if total else answered.resolution,
+        "asked": [json_time(asked.window.start), json_time(asked.window.end)],
+        "answered": [json_time(answered.start), json_time(answered.end)],
+        "complete_until": json_time(min(last_end, newest)),
+        **parsing.envelope_notes(parsing.envelope_of(first.body)),
+    }
+    return {**notes, "shape": rows.shape} if asked.by else notes
+
+
+def _request(params: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """Return the query as a mapping; the repeated events become a list."""
+    query: dict[str, Any] = {"event": [value for name, value in params if name == "event"]}
+    return query | {name: value for name, value in params if name != "event"}

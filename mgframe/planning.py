@@ -1,0 +1,204 @@
+"""One question: the requests it needs, and how their answers become a frame.
+
+A fetch function is written as a *question*: a function that checks every argument and returns a
+:class:`Question`. The decorator :func:`fetch` turns it into the public function, which sends the
+question's calls and finishes it; :func:`plan` only looks at the calls. So nothing can be sent
+before all arguments are checked, and a plan cannot differ from what is sent.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, ParamSpec
+
+import pandas as pd
+
+from mgframe.client import LIMITS, Answer, Call, Client, default_client
+from mgframe.errors import ConfigurationError, MgframeError, QueryError, warn
+
+P = ParamSpec("P")
+
+Outcome = Answer | MgframeError
+OnError = Literal["raise", "warn"]
+
+# What one request takes, as far as a plan can know.
+_SECONDS_A_REQUEST: Final = 0.3
+
+
+@dataclass(frozen=True)
+class Question:
+    """Calls to send, and what makes their answers a frame, or a further question.
+
+    `follow_up` says in words which further requests depend on the answers. `on_error` is
+    ``"raise"``, or ``"warn"`` to keep the answers that did come.
+    """
+
+    calls: tuple[Call, ...]
+    finish: Callable[[list[Answer], dict[str, str]], pd.DataFrame | Question]
+    follow_up: str = ""
+    on_error: str = "raise"
+    progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fetch would send. Nothing was sent.
+
+    Attributes
+    ----------
+    calls : tuple of Call
+        The requests known beforehand.
+    follow_up : str
+        Which further requests depend on the answers; empty where none do.
+    connections : int
+        How many requests run side by side.
+    """
+
+    calls: tuple[Call, ...]
+    follow_up: str
+    connections: int
+
+    @property
+    def requests(self) -> int:
+        """How many requests are known beforehand."""
+        return len(self.calls)
+
+    @property
+    def pages(self) -> int:
+        """How many pages these requests bring: one each."""
+        return len(self.calls)
+
+    @property
+    def seconds(self) -> float:
+        """About how long they take: side by side, within Mailgun's limits."""
+        side_by_side = math.ceil(self.requests / self.connections) * _SECONDS_A_REQUEST
+        burst, period = LIMITS[self.calls[0].budget] if self.calls else (1, 0.0)
+        waiting = max(self.requests - burst, 0) * period / burst
+        return round(max(side_by_side, waiting), 1)
+
+    def __repr__(self) -> str:
+        """Return the plan in words."""
+        plural = "" if self.requests == 1 else "s"
+        lines = [f"Plan: {self.requests} request{plural}, about {self.seconds:g} s; nothing sent"]
+        lines += [f"  {_request_line(call)}" for call in self.calls[:5]]
+        if self.requests > 5:
+            lines.append(f"  ... and {self.requests - 5} more")
+        if self.follow_up:
+            lines.append(f"  then {self.follow_up}")
+        return "\n".join(lines)
+
+
+def _request_line(call: Call) -> str:
+    query = "&".join(f"{name}={value}" for name, value in call.params)
+    return f"{call.method} {call.path}" + (f"?{query}" if query else "")
+
+
+def fetch(ask: Callable[P, Question]) -> Callable[P, pd.DataFrame]:
+    """Turn a function that returns a :class:`Question` into one that returns its frame."""
+    signature = inspect.signature(ask)
+
+    @functools.wraps(ask)
+    def fetched(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        bound = signature.bind(*args, **kwargs)
+        client = _client(bound.arguments.get("client"))
+        bound.arguments["client"] = client
+        return _run(ask(*bound.args, **bound.kwargs), client)
+
+    fetched.__signature__ = signature.replace(return_annotation=pd.DataFrame)  # type: ignore[attr-defined]
+    fetched.__annotations__ = {**ask.__annotations__, "return": "pd.DataFrame"}
+    return fetched
+
+
+def _client(client: object) -> Client:
+    if client is None:
+        return default_client()
+    if not isinstance(client, Client):
+        raise ConfigurationError(
+            f"client must be an mg.Client, got {type(client).__name__}; "
+            "mg.Client() reads MAILGUN_API_KEY, mg.demo() needs no key"
+        )
+    return client
+
+
+def _run(question: Question, client: Client) -> pd.DataFrame:
+    while True:
+        keep = question.on_error == "warn"
+        outcomes = client.send_all(question.calls, keep_errors=keep, progress=question.progress)
+        answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+        result = question.finish(answers, _failures(question.calls, outcomes))
+        if isinstance(result, pd.DataFrame):
+            return result
+        question = result
+
+
+def _failures(calls: Sequence[Call], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Report what failed, by label; where everything failed, that is an outage, so raise."""
+    failed = {
+        call.label or call.endpoint: outcome
+        for call, outcome in zip(calls, outcomes, strict=True)
+        if isinstance(outcome, MgframeError)
+    }
+    if failed and len(failed) == len(calls):
+        raise next(iter(failed.values()))
+    if failed:
+        named = "; ".join(f"{label}: {error}" for label, error in list(failed.items())[:3])
+        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+        warn(
+            f"{len(failed)} of {len(calls)} requests failed, their rows are missing: {named}{more}"
+        )
+    return {label: type(error).__name__ for label, error in failed.items()}
+
+
+def check_on_error(on_error: str) -> str:
+    """Return `on_error` if it is a choice, else raise :class:`QueryError`."""
+    if on_error not in ("raise", "warn"):
+        raise QueryError(
+            f"on_error must be 'raise' or 'warn' (keep what answered, name what failed); "
+            f"got {on_error!r}"
+        )
+    return on_error
+
+
+def plan(function: Callable[..., pd.DataFrame], *args: Any, **kwargs: Any) -> Plan:
+    """Return what a fetch would send: requests, pages and about how many seconds. Sends nothing.
+
+    Parameters
+    ----------
+    function : callable
+        A fetch function, such as :func:`mgframe.domain_totals`.
+    *args, **kwargs
+        Its arguments.
+
+    Returns
+    -------
+    Plan
+        `requests`, `pages`, `seconds`, `calls`; its repr lists the requests.
+
+    Raises
+    ------
+    QueryError
+        An argument is wrong, or `function` is no fetch function.
+
+    Examples
+    --------
+    >>> import mgframe as mg
+    >>> mg.plan(mg.domain_totals, ["a.com", "b.com"], last="7d", events="delivered",
+    ...         client=mg.demo())
+    Plan: 2 requests, about 0.3 s; nothing sent
+      GET /v3/a.com/stats/total?event=delivered&start=...&end=...&resolution=day
+      GET /v3/b.com/stats/total?event=delivered&start=...&end=...&resolution=day
+    """
+    ask = getattr(function, "__wrapped__", None)
+    if ask is None:
+        raise QueryError(
+            f"mg.plan takes a fetch function such as mg.domain_totals, not {function!r}"
+        )
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    client = _client(bound.arguments.get("client"))
+    bound.arguments["client"] = client
+    question = ask(*bound.args, **bound.kwargs)
+    return Plan(question.calls, question.follow_up, client.connections)
