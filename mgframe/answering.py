@@ -100,7 +100,8 @@ def lifetime_frame(
 def _rows(asked: Asked, answers: list[Answer]) -> parsing.Rows:
     """Return the items of all answers; of a key on two pages the first page counts."""
     if asked.by is None:
-        parts = [parsing.plain_rows(answer.body, answer.call.label) for answer in answers]
+        account = asked.client.subaccount or "account"
+        parts = [parsing.plain_rows(a.body, a.call.label or account) for a in answers]
     else:
         parts = [parsing.grouped_rows(answer.body, asked.by) for answer in answers]
     if len(parts) == 1:
@@ -149,9 +150,9 @@ def _refuse_crooked(times: pd.DatetimeIndex, resolution: str) -> None:
     starts = times.floor("h") if resolution == "hour" else times.normalize()
     if resolution == "month":
         starts = starts - pd.to_timedelta(starts.day - 1, unit="D")
-    if not starts.equals(times):
-        wrong = times[starts != times][0]
-        raise ResponseError(f"the answer's bucket {wrong} does not begin a {resolution}")
+    crooked = times[starts != times]
+    if len(crooked):
+        raise ResponseError(f"the answer's bucket {crooked[0]} does not begin a {resolution}")
 
 
 def _grid(answered: Window, answered_at: pd.Timestamp) -> pd.DatetimeIndex:

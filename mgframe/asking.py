@@ -106,14 +106,9 @@ def read_filter(where: Mapping[str, str] | None) -> Params:
     return (("filter", f"{key}:{text}"),)
 
 
-def account_key(client: Client) -> str:
-    """Return the key of the account's rows: the subaccount's id, else ``"account"``."""
-    return client.subaccount or "account"
-
-
 def make_call(template: str, params: Params, *, label: str = "") -> Call:
     """Return a GET; `label` is the domain where the path has one."""
-    path = template.replace("{domain}", segment(label))
+    path = template.replace("{domain}", segment(label)) if "{domain}" in template else template
     return Call("GET", path, params, endpoint=f"GET {template}", label=label)
 
 

@@ -16,7 +16,6 @@ from mgframe.answering import Asked, totals_frame
 from mgframe.asking import (
     KEY_GROUPS,
     Group,
-    account_key,
     make_call,
     notice,
     read_domains,
@@ -117,7 +116,7 @@ def account_totals(
     assert client is not None
     window = read_window(client, start, end, last, period, duration, resolution, tz, partial)
     chosen = read_events(events)
-    call = make_call("/v3/stats/total", window_params(chosen, window), label=account_key(client))
+    call = make_call("/v3/stats/total", window_params(chosen, window))
     asked = Asked(client, call.endpoint, "account", chosen, window, call.params)
     return Question((call,), lambda answers, failed: totals_frame(asked, answers, failed))
 
@@ -347,7 +346,7 @@ def grouped_totals(
     chosen, group, filters = read_events(events), read_group(by), read_filter(where)
     params = window_params(chosen, window) + filters + ((("group", group),) if group else ())
     key_group = group if group in KEY_GROUPS else None
-    call = make_call("/v3/stats/filter", params, label=account_key(client))
+    call = make_call("/v3/stats/filter", params)
     asked = Asked(
         client,
         call.endpoint,
