@@ -1,15 +1,24 @@
-"""The simulated account: :func:`demo` gives a client of it, without a key."""
+"""The simulated account: a client of it (:func:`demo`), and a tour (:func:`run_demo`)."""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
 from mgframe.client import Client
 from mgframe.errors import ConfigurationError
+from mgframe.ratios import rates
+from mgframe.reshaping import top
+from mgframe.stats_api import account_totals, domain_snapshot, domain_totals, grouped_totals
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
     from mgframe.simulator import Server
 
 
@@ -61,3 +70,95 @@ def _serve(model: dict[str, Any]) -> Server:
     from mgframe.simulator import Model, serve
 
     return serve(Model(**model))
+
+
+def run_demo(folder: Path) -> str:
+    """Ask all seven endpoints of a simulated account, write three plots, and tell of it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the plots go; made where it is missing.
+
+    Returns
+    -------
+    str
+        The heads of the frames, the rates and where the plots are.
+
+    Raises
+    ------
+    ConfigurationError
+        The simulator's server is not installed, or the folder cannot be written.
+    """
+    client = demo()
+    frames = _demo_frames(client)
+    news = frames["domain_totals('news.example.com', last='60d')"]
+    parts = [
+        f"SIMULATED: an invented Mailgun account, served at {client.base_url}; "
+        f"its clock stands at {client.now():%Y-%m-%d %H:%M} UTC.",
+        *(_head(name, frame) for name, frame in frames.items()),
+        _provider_rates(frames["grouped_totals('provider', last='7d')"]),
+    ]
+    paths = _demo_plots(folder, news, frames["account_totals(last='28d', resolution='hour')"])
+    parts.append("Plots:\n" + "\n".join(f"  {path}" for path in paths))
+    parts.append(
+        "Next: in Python, import mgframe as mg; client = mg.demo(). With a key of your own leave\n"
+        "client= out and set MAILGUN_API_KEY (and MAILGUN_REGION=eu in the EU)."
+    )
+    return "\n\n".join(parts)
+
+
+def _demo_frames(client: Client) -> dict[str, pd.DataFrame]:
+    domain = "news.example.com"
+    return {
+        "domain_totals('news.example.com', last='60d')": domain_totals(
+            domain, last="60d", client=client
+        ),
+        "account_totals(last='28d', resolution='hour')": account_totals(
+            last="28d", resolution="hour", client=client
+        ),
+        "domain_snapshot('2026-11-13')": domain_snapshot("2026-11-13", client=client),
+        "grouped_totals('provider', last='7d')": grouped_totals(
+            "provider", last="7d", client=client
+        ),
+        f"provider_aggregates({domain!r})": provider_aggregates(domain, client=client),
+        f"device_aggregates({domain!r})": device_aggregates(domain, client=client),
+        f"country_aggregates({domain!r})": country_aggregates(domain, client=client),
+    }
+
+
+def _provider_rates(frame: pd.DataFrame) -> str:
+    names = ["delivery_rate", "bounce_rate", "open_rate", "click_rate", "complaint_rate"]
+    found = rates(top(frame, 6, by="provider"), names, by="provider")
+    text = found.to_string(float_format="{:.4f}".format)
+    return f"rates by provider, df.mg.top(6).mg.rates(by='provider'):\n{text}"
+
+
+def _head(name: str, frame: pd.DataFrame) -> str:
+    first = [c for c in ("sent", "delivered", "bounced", "unique_opened", "clicked") if c in frame]
+    rows, columns = frame.shape
+    return f"mg.{name}: {rows} rows, {columns} counts\n{frame[first].head(3)}"
+
+
+def _demo_plots(folder: Path, news: pd.DataFrame, hours: pd.DataFrame) -> list[Path]:
+    from mgframe import plotting
+
+    drawings: dict[str, Callable[[Axes], object]] = {
+        "delivery.png": lambda ax: plotting.rates(news, "delivery_rate", ax=ax),
+        "funnel.png": lambda ax: plotting.funnel(news.tail(7), ax=ax),
+        "heatmap.png": lambda ax: plotting.heatmap(hours, "delivered", ax=ax),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_saved(folder / name, draw) for name, draw in drawings.items()]
+    except OSError as error:
+        raise ConfigurationError(f"cannot write plots to {folder}: {error.strerror}") from None
+
+
+def _saved(path: Path, draw: Callable[[Axes], object]) -> Path:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    draw(figure.subplots())
+    figure.savefig(path, dpi=120)
+    return path

@@ -1,0 +1,109 @@
+"""Data flows one way: a module imports only what stands above it, and the pure half stays pure."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mgframe
+
+PACKAGE = Path(mgframe.__file__).parent
+
+#: The rooms, top to bottom. A module imports only from lines above its own.
+ROOMS = """
+errors
+vocabulary
+explaining
+timespan
+framing
+checking
+parsing
+adopting
+summing
+dividing eligibility
+ratios
+periods settling
+reshaping
+plotting
+client
+planning
+asking
+answering
+directory
+stats_api aggregates_api
+simulator
+showcase
+accessor
+cli
+"""
+LINE = {room: i for i, line in enumerate(ROOMS.split("\n")) for room in line.split()}
+PURE = [room for room in LINE if LINE[room] < LINE["plotting"]]
+HEAVY = {"matplotlib", "requests", "urllib3", "scipy", "ipywidgets", "werkzeug", "jinja2", "tqdm"}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield each imported module, those inside functions too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(node)
+        for test in ast.walk(tree)
+        if isinstance(test, ast.If) and "TYPE_CHECKING" in ast.dump(test.test)
+        for node in ast.walk(test)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            if node.module == "mgframe":  # from mgframe import parsing
+                yield from (f"mgframe.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_stands_above_it(path: Path) -> None:
+    room = room_of(path)
+    assert room in LINE, f"{room} has no place in the list of rooms"
+    for name in imports(path):
+        assert name != "mgframe", "nobody inside imports the package itself"
+        if name.startswith("mgframe."):
+            other = name.split(".")[1]
+            assert other == room or LINE[other] < LINE[room], f"{room} imports {other}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) in PURE], ids=lambda p: p.stem)
+def test_the_pure_half_knows_no_http_and_no_matplotlib(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & HEAVY
+
+
+def test_the_simulator_knows_only_the_vocabulary() -> None:
+    for path in MODULES:
+        if room_of(path) == "simulator":
+            ours = {name for name in imports(path) if name.startswith("mgframe.")}
+            assert all(n.startswith(("mgframe.simulator", "mgframe.vocabulary")) for n in ours)
+
+
+def test_no_module_shares_its_name_with_a_public_function() -> None:
+    functions = {name for name in dir(mgframe) if callable(getattr(mgframe, name))}
+    assert not functions & set(LINE)
+
+
+def test_importing_mgframe_loads_nothing_heavy() -> None:
+    code = "import sys, mgframe; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(loaded.stdout.split()) & HEAVY
