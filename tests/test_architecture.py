@@ -30,6 +30,7 @@ ratios
 periods settling
 reshaping
 plotting
+exchange settings
 client
 planning
 asking

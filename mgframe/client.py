@@ -1,0 +1,438 @@
+"""The HTTP client: key, region, retries, limits and calls side by side; it knows no pandas.
+
+Every request that mgframe makes is a read (POST asks analytics questions), so each may be repeated.
+The key lives in one place, the auth object of requests, and everything that a server says is
+cleaned of it before it can reach a message.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import random
+import sys
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from urllib.parse import quote
+
+from mgframe.errors import (
+    ApiError,
+    MgframeError,
+    ResponseError,
+    TransportError,
+)
+from mgframe.exchange import (
+    Answer,
+    Call,
+    Failure,
+    cause_of,
+    demanded_wait,
+    document_of,
+    error_of,
+    finite,
+    is_passing,
+    name_of,
+    read_date,
+    said,
+    segment,
+    text_of,
+    without_tags,
+)
+from mgframe.settings import (
+    KEY_VARIABLES,
+    REGION_VARIABLES,
+    REGIONS,
+    URL_VARIABLES,
+    read_address,
+    read_key,
+    read_subaccount,
+    read_timeout,
+    read_whole,
+)
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+__all__ = ["LIMITS", "REGIONS", "Answer", "Call", "Client", "default_client", "segment"]
+
+#: Budget -> requests and the seconds in which so many may start.
+LIMITS: Final = {"stats": (300, 60.0), "metrics": (500, 10.0)}
+
+#: A server that asks for a longer wait than this (seconds) is not waited for.
+LONGEST_WAIT: Final = 60.0
+
+_PROBES: Final = 3
+_PROBE_TIMEOUT: Final = (3.0, 5.0)
+#: How much of a server's text is read for a message, and how much of it is shown.
+_READ, _EXCERPT = 20_000, 300
+_LOG = logging.getLogger("mgframe")
+
+
+class Client:
+    """A connection to one Mailgun account in one region.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        An account key; else ``MAILGUN_API_KEY``, then ``MG_API_KEY`` from the environment.
+    base_url : str, optional
+        Another address of the API, for a proxy or a simulator: a URL or a bare host, with or
+        without ``/v3``; else ``MAILGUN_API_BASE``, ``MAILGUN_API_URL`` or ``MG_URL``. Plain http is
+        taken for loopback hosts only.
+    region : {"us", "eu"}, optional
+        Where the domains live; else ``MAILGUN_REGION`` or ``MAILGUN_API_REGION``, else ``"us"``.
+        An argument of either kind beats the environment of either kind.
+    subaccount : str, optional
+        The id of a subaccount to act for.
+    timeout : float or (float, float), default (5.0, 60.0)
+        Seconds to connect, and to wait for bytes.
+    retries : int, default 4
+        How often a request is repeated on 420, 429, 5xx, time-outs and dropped connections.
+    connections : int, default 10
+        How many requests run side by side.
+    session : requests.Session, optional
+        A session of your own, with its adapters and proxies; it stays yours to close.
+    clock : callable, optional
+        Gives the current datetime (naive is UTC), for simulated and replayed accounts.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no usable key or address, or an argument is out of range.
+
+    Notes
+    -----
+    The region is ``"other"`` for an address that is not Mailgun's. At most 300 Stats requests start
+    in any 60 seconds, and 500 Metrics requests in any 10; a burst may use them all at once.
+
+    Examples
+    --------
+    >>> import mgframe as mg
+    >>> mg.Client("a-key-that-is-not-shown", region="eu")
+    Client(region='eu', base_url='https://api.eu.mailgun.net')
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        region: str | None = None,
+        subaccount: str | None = None,
+        timeout: float | tuple[float, float] = (5.0, 60.0),
+        retries: int = 4,
+        connections: int = 10,
+        session: Session | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        from requests.auth import HTTPBasicAuth
+
+        self._auth = HTTPBasicAuth("api", read_key(api_key))
+        self.base_url, self.region = read_address(base_url, region)
+        self.subaccount = read_subaccount(subaccount)
+        self.retries = read_whole("retries", retries, least=0)
+        self.connections = read_whole("connections", connections, least=1)
+        self._timeout = read_timeout(timeout)
+        self._own_session = session is None
+        self._session = _pooled(self.connections, self.base_url) if session is None else session
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._budgets = {name: _Bucket(*limit) for name, limit in LIMITS.items()}
+        self._probed: dict[str, bool | None] = {}
+        self._probing = threading.Lock()
+
+    def now(self) -> datetime:
+        """Return the client's time, aware UTC."""
+        moment = self._clock()
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+    def send(self, call: Call) -> Answer:
+        """Send one call, repeating it while that may help, and return its answer.
+
+        Raises
+        ------
+        ApiError, TransportError, ResponseError
+            An error status, no answer at all, or an answer that is not JSON.
+        """
+        return self._send(call, threading.Event())
+
+    def send_all(
+        self, calls: Iterable[Call], *, keep_errors: bool = False, progress: bool | None = None
+    ) -> list[Answer | MgframeError]:
+        """Send calls side by side and return what came, in the order of `calls`.
+
+        Parameters
+        ----------
+        calls : iterable of Call
+            What to send.
+        keep_errors : bool, default False
+            Put a failed call's error in the place of its answer. By default the first error is
+            raised, with a note that tells how far it got, and what has not started is not sent.
+        progress : bool, optional
+            Show a bar; by default where somebody watches: a terminal or a notebook. A single call
+            has none.
+        """
+        todo, stop = list(calls), threading.Event()
+        kept = (ApiError, TransportError, ResponseError) if keep_errors else ()
+
+        def outcome(call: Call) -> Answer | MgframeError:
+            try:
+                return self._send(call, stop)
+            except kept as error:
+                return error
+
+        if len(todo) < 2:
+            return [outcome(call) for call in todo]
+        pool = ThreadPoolExecutor(min(self.connections, len(todo)), thread_name_prefix="mgframe")
+        try:
+            futures = [pool.submit(outcome, call) for call in todo]
+            try:
+                for future in _watched(as_completed(futures), len(todo), progress):
+                    future.result()
+            except Exception as error:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                error.add_note(f"{_answered(futures)} of {len(todo)} requests had answered")
+                raise
+            return [future.result() for future in futures]
+        finally:
+            # An interrupt comes here at once: who presses Ctrl-C does not wait for what is running.
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Close the connections that this client opened."""
+        if self._own_session:
+            self._session.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        subaccount = f", subaccount={self.subaccount!r}" if self.subaccount else ""
+        return f"Client(region={self.region!r}, base_url={self.base_url!r}{subaccount})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Client holds a key and is not copied or pickled; make one where needed")
+
+    def _send(self, call: Call, stop: threading.Event) -> Answer:
+        attempt = 0
+        while True:
+            attempt += 1
+            self._budgets[call.budget].take(stop)
+            outcome = self._attempt(call)
+            if isinstance(outcome, Answer):
+                return outcome
+            if not outcome.again or attempt > self.retries or (outcome.wait or 0) > LONGEST_WAIT:
+                raise error_of(
+                    call,
+                    outcome,
+                    attempts=attempt,
+                    base_url=self.base_url,
+                    region=self.region,
+                    elsewhere=self._elsewhere(call, outcome.status),
+                )
+            wait = _back_off(attempt) if outcome.wait is None else outcome.wait + _random()
+            came = outcome.status or "nothing"
+            _LOG.info("%s answered %s; asking again in %.1f s", name_of(call), came, wait)
+            _pause(wait, stop)
+
+    def _attempt(self, call: Call) -> Answer | Failure:
+        from requests import RequestException
+
+        try:
+            response = self._transmit(call, self.base_url, self._timeout)
+        except RequestException as error:
+            # Only its words leave: the exception holds the request, and that holds the key.
+            return Failure(self._clean(cause_of(error)), again=is_passing(error))
+        if response.ok:
+            return Answer(call, self._decode(call, response), response.headers, self.now())
+        status, document = response.status_code, document_of(response.content)
+        words = said(document) or without_tags(self._clean(text_of(response)))
+        words = self._clean(words or response.reason or "nothing")
+        now = read_date(response.headers.get("Date", "")) or self.now()
+        wait = demanded_wait(status, response.headers, document, words, now)
+        again = status in (420, 429) or status >= 500
+        return Failure(words[:_EXCERPT], again, status, wait)
+
+    def _transmit(self, call: Call, base_url: str, timeout: tuple[float, float]) -> Response:
+        headers = {"User-Agent": _user_agent(), "Accept": "application/json"}
+        if self.subaccount:
+            headers["X-Mailgun-On-Behalf-Of"] = self.subaccount
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        return self._session.request(
+            call.method,
+            base_url + call.path,
+            params=call.params,
+            data=None if call.body is None else call.body.encode(),
+            headers=headers,
+            auth=self._auth,
+            timeout=timeout,
+            allow_redirects=False,
+        )
+
+    def _decode(self, call: Call, response: Response) -> Any:
+        name = f"{name_of(call)} answered {response.status_code}"
+        if response.status_code >= 300:
+            raise ResponseError(
+                f"{name}, a redirect, which is not followed because it would carry the key "
+                "elsewhere; check base_url"
+            )
+        try:
+            return json.loads(response.content, parse_constant=finite, parse_float=finite)
+        except (ValueError, RecursionError) as error:
+            reason = str(error)
+        start = self._clean(text_of(response))[:80]
+        if not start:
+            raise ResponseError(f"{name} with an empty body; ask again, or check base_url")
+        if start.startswith("Mailgun Magnificent API"):
+            raise ResponseError(
+                f"{name} with 'Mailgun Magnificent API': Mailgun does not know this path; check "
+                "the domain and base_url"
+            )
+        raise ResponseError(f"{name}, but not with JSON: {start!r} ({reason}); check base_url")
+
+    def _elsewhere(self, call: Call, status: int) -> str:
+        """Return what is known of the call's domain in the other region, as the end of a hint."""
+        if status not in (401, 404) or "{domain}" not in call.endpoint:
+            return ""
+        if self.region not in REGIONS:
+            return ". It may also belong to another region than the one behind this base_url"
+        other = "eu" if self.region == "us" else "us"
+        domain, use = call.label or call.path, f"use mg.Client(region={other!r})"
+        with self._probing:
+            found = [name for name, answers in self._probed.items() if answers]
+            worth_it = len(self._probed) < _PROBES and None not in self._probed.values()
+            if worth_it and not found and domain not in self._probed:
+                self._probed[domain] = self._answers_in(other, call)
+            if self._probed.get(domain):
+                return f". {domain} answers in region {other!r}: {use}"
+            if found:
+                return f". {found[0]} answers in region {other!r}, this one may too: {use}"
+            if self._probed.get(domain) is False:
+                return f". Region {other!r} does not know it either"
+        return f". If it lives in region {other!r}, {use}"
+
+    def _answers_in(self, region: str, call: Call) -> bool | None:
+        try:
+            response = self._transmit(call, REGIONS[region], _PROBE_TIMEOUT)
+            return response.status_code == 200 and self._decode(call, response) is not None
+        except Exception:  # noqa: BLE001 - a failed probe must never hide the first error
+            return None
+
+    def _clean(self, text: str) -> str:
+        """Return `text` on one line, printable, and without the key in any of its forms."""
+        key = str(self._auth.password)
+        basic = base64.b64encode(f"api:{key}".encode("latin-1")).decode().rstrip("=")
+        for secret in (key, basic, quote(key, safe="")):
+            text = text.replace(secret, "[key]")
+        text = text[:_READ]
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+class _Bucket:
+    """`size` tokens, each of which returns `period` seconds after it was taken.
+
+    So never more than `size` requests start within `period`, and a burst may use all of them; a
+    bucket that refills evenly would let nearly twice as many pass in the first period.
+    """
+
+    def __init__(self, size: int, period: float) -> None:
+        self._taken: deque[float] = deque(maxlen=size)
+        self._period = period
+        self._lock = threading.Lock()
+
+    def take(self, stop: threading.Event) -> None:
+        with self._lock:
+            now = _monotonic()
+            empty = len(self._taken) == self._taken.maxlen
+            start = max(now, self._taken[0] + self._period) if empty else now
+            self._taken.append(start)
+        if start > now:
+            _LOG.info("the client-side limit is reached; waiting %.1f s", start - now)
+        _pause(start - now, stop)
+
+
+_monotonic = time.monotonic
+_random = random.random
+
+
+def _pause(seconds: float, stop: threading.Event) -> None:
+    if stop.wait(seconds):
+        raise CancelledError("another call failed first")
+
+
+def _back_off(attempt: int) -> float:
+    # The jitter keeps side-by-side calls apart; four waits still span more than eleven seconds.
+    return min(2.0 ** min(attempt - 1, 10), LONGEST_WAIT) * (0.75 + _random() / 2)
+
+
+_DEFAULTS: dict[int, Client] = {}
+_DEFAULTS_LOCK = threading.Lock()
+
+
+def default_client() -> Client:
+    """Return the process's client for the environment as it is now, made at first use."""
+    names = (*KEY_VARIABLES, *URL_VARIABLES, *REGION_VARIABLES)
+    # A hash, because the settings hold the key; with the process, because sockets are not shared.
+    settings = hash((os.getpid(), *map(os.environ.get, names)))
+    with _DEFAULTS_LOCK:
+        if settings not in _DEFAULTS:
+            _DEFAULTS[settings] = Client()
+        return _DEFAULTS[settings]
+
+
+def _pooled(connections: int, base_url: str) -> Session:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
+    # Plain http is loopback, where a proxy of the environment would see the key in clear.
+    session.trust_env = base_url.startswith("https:")
+    return session
+
+
+@cache
+def _user_agent() -> str:
+    try:
+        return f"mgframe/{version('mgframe')}"
+    except PackageNotFoundError:
+        return "mgframe"
+
+
+def _answered(futures: Iterable[Future[Answer | MgframeError]]) -> int:
+    return sum(f.done() and not f.cancelled() and f.exception() is None for f in futures)
+
+
+def _watched(
+    done: Iterator[Future[Answer | MgframeError]], total: int, progress: bool | None
+) -> Iterable[Future[Answer | MgframeError]]:
+    """Return `done`, with a bar around it where it is wanted."""
+    if not (_somebody_watches() if progress is None else progress):
+        return done
+    with warnings.catch_warnings():
+        # tqdm.auto warns in a notebook without ipywidgets; its text bar is good enough there.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
+    return tqdm(done, total=total, unit="request", leave=False)
+
+
+def _somebody_watches() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    in_notebook = hasattr(shell, "kernel")
+    return in_notebook or (sys.stderr is not None and sys.stderr.isatty())
