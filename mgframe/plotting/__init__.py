@@ -1,0 +1,18 @@
+"""Frames to matplotlib Axes: counts, rates, funnel and heatmap.
+
+Each function takes ``ax=`` (and makes one without), returns the Axes, shows nothing and changes no
+global style. What it draws is plain data: a line or bar group has the key as its ``gid`` and its
+readable name as its label. Complete buckets are drawn solid, open ones hollow and dashed; a break
+in a line is a bucket that is not known; data of the simulator say SIMULATED.
+
+Made for a user's own Axes: give its figure ``layout="constrained"``, because legends stand outside
+of the Axes, where they cover no data.
+"""
+
+from __future__ import annotations
+
+from mgframe.plotting.grids import heatmap
+from mgframe.plotting.series import counts, rates
+from mgframe.plotting.stages import funnel
+
+__all__ = ["counts", "funnel", "heatmap", "rates"]

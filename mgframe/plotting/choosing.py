@@ -1,0 +1,157 @@
+"""Which keys are drawn: by which level, the largest by name, the rest as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from mgframe.errors import FrameError, QueryError
+from mgframe.framing import key_levels, meta_of, require_levels, with_meta
+from mgframe.plotting.texts import key_labels, key_word
+from mgframe.reshaping import top as largest
+from mgframe.vocabulary import OTHER_KEYS, TIME_LEVELS
+
+#: The volume that ranks keys: the first of these that the frame has, else its first column.
+VOLUMES: Final = ("processed", "sent", "delivered", "accepted")
+
+#: Levels whose values overlap, so that a rest of them cannot be added up.
+OVERLAPPING: Final = frozenset({"tag"})
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A frame cut to the keys to draw.
+
+    `level` names them, `keys` are its values in the order to draw, `total` how many there were.
+    """
+
+    frame: pd.DataFrame
+    level: str | None
+    keys: list[str]
+    total: int
+
+    @property
+    def over_time(self) -> bool:
+        """Whether the frame has buckets, to be drawn as lines."""
+        return "time" in self.frame.index.names
+
+    @property
+    def levels(self) -> list[str]:
+        """The levels that are kept; all others are summed over."""
+        kept = ("time", self.level)
+        return [str(name) for name in self.frame.index.names if name in kept]
+
+    @property
+    def hidden(self) -> int:
+        """How many keys are not drawn at all."""
+        return 0 if OTHER_KEYS in self.keys else self.total - len(self.keys)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader must know of the choice."""
+        if not self.hidden or self.level is None:
+            return []
+        word = key_word(self.level)
+        return [f"{self.hidden} more {word}s are not drawn: {word}s overlap and cannot be added."]
+
+    @property
+    def phrase(self) -> str:
+        """The choice as the end of a title."""
+        if self.level is None or not self.keys:
+            return ""
+        named = len([key for key in self.keys if key != OTHER_KEYS])
+        cut = f", the {named} largest of {self.total}" if named < self.total else ""
+        return f"by {key_word(self.level)}{cut}"
+
+
+def choose(frame: pd.DataFrame, *, by: str | None, top: int) -> Chosen:
+    """Return the keys to draw: the `top` largest, then the rest as ``"(other)"``.
+
+    Raises
+    ------
+    QueryError
+        `top` is no number above 0.
+    FrameError
+        The level cannot be chosen, or the frame holds several readings of lifetime counters.
+    """
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise QueryError(f"top={top!r} must be a whole number above 0: how many keys to name")
+    frame = one_reading(frame)
+    level = _key_level(frame, by)
+    if level is None:
+        return Chosen(frame, None, [], 0)
+    ranked = ranked_keys(frame, level)
+    if len(ranked) <= top + (OTHER_KEYS in ranked):
+        return Chosen(frame, level, ranked, len(ranked))
+    cut = largest(frame, top, by=level, other=level not in OVERLAPPING)
+    return Chosen(cut, level, ranked_keys(cut, level), len(ranked))
+
+
+def one_reading(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return lifetime counters without `as_of`, refused where there are several readings."""
+    if "as_of" not in frame.index.names:
+        return frame
+    readings = frame.index.get_level_values("as_of").unique()
+    if len(readings) > 1:
+        raise FrameError(
+            f"the frame holds {len(readings)} readings of lifetime counters, which are never "
+            f"added up; draw one of them: df.xs({str(readings[-1])!r}, level='as_of')"
+        )
+    return with_meta(frame.droplevel("as_of"), meta_of(frame))
+
+
+def _key_level(frame: pd.DataFrame, by: str | None) -> str | None:
+    """Return the level whose values are drawn apart; None where there is none.
+
+    Raises
+    ------
+    FrameError
+        The level is missing, or several levels vary and none was chosen.
+    """
+    if by is not None:
+        require_levels(frame, [by])
+        return None if by in TIME_LEVELS else by
+    levels = key_levels(frame)
+    varying = [name for name in levels if frame.index.get_level_values(name).nunique() > 1]
+    if len(varying) > 1:
+        pooled = " or by='time' for one line" if "time" in frame.index.names else ""
+        raise FrameError(
+            f"the frame varies in {' and '.join(varying)}; say what to draw apart: "
+            + " or ".join(f"by={name!r}" for name in varying)
+            + f"{pooled}, or cut it first with df.mg.where(...)"
+        )
+    return varying[0] if varying else (levels[-1] if levels else None)
+
+
+def ranked_keys(frame: pd.DataFrame, level: str) -> list[str]:
+    """Return the values of a level, the largest volume first, ``"(other)"`` last."""
+    values = frame.index.get_level_values(level)
+    volume = next((name for name in VOLUMES if name in frame.columns), None)
+    if volume is None and len(frame.columns) == 0:
+        return sorted(values.unique())
+    column = frame[volume or frame.columns[0]]
+    sums = column.groupby(values).sum().sort_index().sort_values(ascending=False, kind="stable")
+    return sorted((str(key) for key in sums.index), key=lambda key: key == OTHER_KEYS)
+
+
+def whose(frame: pd.DataFrame) -> str:
+    """Return whose numbers are added up: ``", example.com"`` or ``", 3 domains together"``."""
+    found = []
+    for level in key_levels(frame):
+        keys = [str(key) for key in frame.index.get_level_values(level).unique()]
+        if len(keys) == 1:
+            found.append(key_labels(keys, most=48)[keys[0]].strip())
+        elif keys:
+            found.append(f"{len(keys)} {key_word(level)}s together")
+    return "".join(f", {text}" for text in found)
+
+
+def without_single_tag(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame without a `tag` level of one value, over which sums are not refused."""
+    if "tag" not in frame.index.names or frame.index.get_level_values("tag").nunique() != 1:
+        return frame
+    if frame.index.nlevels == 1:
+        return frame
+    return with_meta(frame.droplevel("tag"), meta_of(frame))

@@ -1,0 +1,137 @@
+"""From the frame to the numbers that are drawn: one table of floats per count or rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from mgframe.errors import FrameError
+from mgframe.framing import require_columns
+from mgframe.plotting.choosing import VOLUMES, Chosen, choose, ranked_keys
+from mgframe.plotting.timeaxis import days_spanned, width_of
+from mgframe.ratios import rates as rates_of
+from mgframe.reshaping import sum as sum_of
+from mgframe.vocabulary import NO_FEEDBACK_LOOP, RATES, count_name, rate_name
+
+#: For each count or rate its values: by time with one column per key, or one column by key.
+Tables = Mapping[str, pd.DataFrame]
+
+#: The column of a table that has no keys.
+NO_KEYS: Final = ""
+
+_FIRST_COUNTS: Final = ("delivered", "unique_opened", "unique_clicked", "bounced")
+_FIRST_RATES: Final = ("delivery_rate", "open_rate", "click_rate")
+_ROLLING: Final = "7d"
+_LEAST_DAYS_TO_ROLL: Final = 14
+_PROVIDER_LEVELS: Final = frozenset({"provider", "recipient_domain", "recipient_provider"})
+_SILENT: Final = frozenset(name.casefold() for name in NO_FEEDBACK_LOOP)
+
+
+def count_columns(chosen: Chosen, columns: str | Sequence[str] | None) -> list[str]:
+    """Return the columns to draw: those named, an overview of one key, the volume of several."""
+    present = [str(name) for name in chosen.frame.columns]
+    if columns is not None:
+        named = [columns] if isinstance(columns, str) else list(columns)
+        found = [name if name in present else count_name(name) for name in named]
+        require_columns(chosen.frame, found)
+    else:
+        several = len(chosen.keys) > 1
+        wanted = VOLUMES if several else _FIRST_COUNTS
+        found = [name for name in wanted if name in present] or present
+        found = found[: 1 if several else len(_FIRST_COUNTS)]
+    if not found:
+        raise FrameError(f"no counts to draw: columns={columns!r}, the frame has {present}")
+    return list(dict.fromkeys(found))
+
+
+def rate_names(chosen: Chosen, names: str | Sequence[str] | None) -> list[str]:
+    """Return the rates to draw: those named, or what the frame can give at a glance."""
+    if names is not None:
+        named = [names] if isinstance(names, str) else list(names)
+        found = list(dict.fromkeys(rate_name(name) for name in named))
+    else:
+        several = len(chosen.keys) > 1
+        given = list(rates_of(chosen.frame.iloc[:0]).columns)
+        found = [name for name in _FIRST_RATES if name in given] or given
+        found = found[: 1 if several else len(_FIRST_RATES)]
+    if not found:
+        raise FrameError(f"no rates to draw: names={names!r}; rates are {list(RATES)}")
+    return found
+
+
+def window_for(chosen: Chosen, name: str, rolling: str | None) -> str | None:
+    """Return the trailing window of a rate; ``"auto"`` rolls what lands on another day."""
+    if rolling != "auto":
+        return rolling
+    if not (chosen.over_time and RATES[name].event_time):
+        return None
+    fine = width_of(chosen.frame) in ("hour", "day")
+    return _ROLLING if fine and days_spanned(chosen.frame) >= _LEAST_DAYS_TO_ROLL else None
+
+
+def count_tables(chosen: Chosen, names: list[str]) -> dict[str, pd.DataFrame]:
+    """Return the counts by time and key, summed over all other levels."""
+    counts = chosen.frame[names]
+    if list(counts.index.names) != chosen.levels:
+        counts = sum_of(counts, chosen.levels)
+    return {name: _table(counts[name], chosen) for name in names}
+
+
+def rate_table(chosen: Chosen, name: str, of: str | None, window: str | None) -> pd.DataFrame:
+    """Return a rate by time and key, pooled over all other levels."""
+    pooled = None if list(chosen.frame.index.names) == chosen.levels else chosen.levels
+    return _table(rates_of(chosen.frame, [name], by=pooled, of=of, rolling=window)[name], chosen)
+
+
+def pooled_rate(frame: pd.DataFrame, name: str, of: str | None) -> pd.Series[float]:
+    """Return a rate by time, pooled over all keys."""
+    return rates_of(frame, [name], by="time", of=of)[name]
+
+
+def _table(values: pd.Series, chosen: Chosen) -> pd.DataFrame:
+    floats = pd.Series(values.to_numpy(dtype="float64", na_value=np.nan), index=values.index)
+    if len(chosen.levels) == 2:
+        return floats.unstack(chosen.level)
+    # An index of several levels may hold but one.
+    return floats.to_frame(NO_KEYS).set_axis(values.index.get_level_values(0), axis=0)
+
+
+def all_values(tables: Tables) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return every known value of the tables."""
+    values = [np.zeros(0), *(table.to_numpy(dtype="float64").ravel() for table in tables.values())]
+    flat: np.ndarray[tuple[int], np.dtype[np.float64]] = np.concatenate(values)
+    return flat[np.isfinite(flat)]
+
+
+# ---------------------------------------------------------------- providers without complaints
+
+
+def cut_for(frame: pd.DataFrame, name: str, chosen: Chosen, *, by: str | None, top: int) -> Chosen:
+    """Return the keys for one rate.
+
+    Providers that report no complaints stay out of the rest of a complaint rate, where their mail
+    would push it down.
+    """
+    level = chosen.level
+    if name != "complaint_rate" or level not in _PROVIDER_LEVELS:
+        return chosen
+    unnamed = set(_silent(ranked_keys(frame, level))) - set(chosen.keys)
+    if not unnamed:
+        return chosen
+    return choose(frame[~frame.index.get_level_values(level).isin(unnamed)], by=by, top=top)
+
+
+def silent_notes(frame: pd.DataFrame, chosen: Chosen, names: Sequence[str]) -> list[str]:
+    """Return the note on keys whose complaint rate is unknown because nobody reports it."""
+    if "complaint_rate" not in names or chosen.level not in _PROVIDER_LEVELS:
+        return []
+    silent = _silent(frame.index.get_level_values(str(chosen.level)).unique())
+    listed = ", ".join(silent)
+    return [f"No complaint data from Gmail ({listed}): it reports none."] if silent else []
+
+
+def _silent(keys: Sequence[str] | pd.Index) -> list[str]:
+    return [str(key) for key in keys if str(key).casefold() in _SILENT]
