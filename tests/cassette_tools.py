@@ -69,12 +69,8 @@ def _recording(record: str) -> tuple[mg.Client, dict[str, str]]:
     else:
         client, domain = mg.Client(), os.environ["MAILGUN_DOMAIN"]
     now = client.now()
-    frozen = mg.Client(
-        os.environ.get("MAILGUN_API_KEY", "key-simulated"),
-        base_url=client.base_url,
-        clock=lambda: now,
-        connections=1,  # vcrpy loses answers of calls side by side
-    )
+    key = "key-simulated" if record == "simulator" else os.environ["MAILGUN_API_KEY"]
+    frozen = _client(key, client.base_url, now)
     return frozen, {"recorded_from": record, "now": now.isoformat(), "domain": domain}
 
 
@@ -85,8 +81,12 @@ def _replaying(path: Path) -> tuple[mg.Client, dict[str, str]]:
     about = {name: tape[name] for name in ("recorded_from", "now", "domain")}
     now = datetime.fromisoformat(about["now"])
     base_url = tape["interactions"][0]["request"]["uri"].split("/v", 1)[0]
-    client = mg.Client("key-replayed", base_url=base_url, clock=lambda: now, retries=0, connections=1)
-    return client, about
+    return _client("key-replayed", base_url, now), about
+
+
+def _client(key: str, base_url: str, now: datetime) -> mg.Client:
+    # One connection: vcrpy loses answers of calls side by side.
+    return mg.Client(key, base_url=base_url, clock=lambda: now, retries=0, connections=1)
 
 
 def _with_fixed_port(request: Any) -> Any:

@@ -1,7 +1,7 @@
 """What every test stands on: no network but loopback, no key, no sleep, and quiet notices.
 
-- ``server``: a simulated account over HTTP with a fast client (``server.client``).
-- ``cassette``: a client that is answered from ``cassettes/<test>.yaml``; see tests/cassette_tools.py.
+- ``demo``: the client that a newcomer gets; ``serving``: simulated accounts of any other form.
+- ``cassette``: a client that is answered from ``cassettes/<test>.yaml`` (cassette_tools.py).
 """
 
 from __future__ import annotations

@@ -106,5 +106,5 @@ def test_no_module_shares_its_name_with_a_public_function() -> None:
 
 def test_importing_mgframe_loads_nothing_heavy() -> None:
     code = "import sys, mgframe; print(*{name.split('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not set(loaded.stdout.split()) & HEAVY
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert not set(loaded.split()) & HEAVY
