@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0 when it went well, 1 after an error, 2 for wrong usage."""
     parsed = _parser().parse_args(arguments)
     try:
-        with warnings.catch_warnings(record=True) as noted:
+        with warnings.catch_warnings(record=True, action="default") as noted:
             code = int(parsed.run(parsed))
         for warning in noted:
             print(f"mgframe: note: {warning.message}", file=sys.stderr)

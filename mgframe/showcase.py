@@ -128,7 +128,7 @@ def _demo_frames(client: Client) -> dict[str, pd.DataFrame]:
 
 
 def _provider_rates(frame: pd.DataFrame) -> str:
-    names = ["delivery_rate", "bounce_rate", "open_rate", "click_rate", "complaint_rate"]
+    names = ["delivery_rate", "bounce_rate", "open_rate", "complaint_rate"]
     found = rates(top(frame, 6, by="provider"), names, by="provider")
     text = found.to_string(float_format="{:.4f}".format)
     return f"rates by provider, df.mg.top(6).mg.rates(by='provider'):\n{text}"

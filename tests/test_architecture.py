@@ -41,6 +41,7 @@ simulator
 showcase
 accessor
 cli
+__main__
 """
 LINE = {room: i for i, line in enumerate(ROOMS.split("\n")) for room in line.split()}
 PURE = [room for room in LINE if LINE[room] < LINE["plotting"]]

@@ -1,0 +1,7 @@
+"""``python -m mgframe`` is the command ``mgframe``."""
+
+import sys
+
+from mgframe.cli import main
+
+sys.exit(main())
