@@ -22,6 +22,8 @@ from mgframe.vocabulary import COUNTS, RETENTION_DAYS, TIME_LEVELS, in_order
 
 ATTRS: Final = "mgframe"
 _MOST_BYTES: Final = 2000
+_DEEPEST: Final = 4
+_TOO_LONG: Final = "(too long to keep)"
 
 #: Below how many days between two buckets they are of which width; local days have 23 to 25 hours.
 _LONGEST_GAPS: Final = {
@@ -50,21 +52,29 @@ def with_meta(frame: pd.DataFrame, meta: Mapping[str, Any]) -> pd.DataFrame:
 
 def _bounded(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Shorten long lists and texts first; a hostile rest goes altogether."""
-    small: dict[str, Any] = {name: _shortened(value) for name, value in meta.items()}
+    small: dict[str, Any] = {str(name)[:60]: _shortened(value) for name, value in meta.items()}
     while len(json.dumps(small)) > _MOST_BYTES:
         longest = max(small, key=lambda name: len(json.dumps(small[name])))
-        small[longest] = "(too long to keep)"
+        if small[longest] == _TOO_LONG:
+            del small[longest]
+        else:
+            small[longest] = _TOO_LONG
     return small
 
 
-def _shortened(value: Any) -> Any:
+def _shortened(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        return _TOO_LONG
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, str):
         return value if len(value) <= 120 else f"{value[:117]}..."
     if isinstance(value, Mapping):
-        short = {str(k)[:60]: _shortened(v) for k, v in list(value.items())[:10]}
+        pairs = list(value.items())[: 10 if len(value) <= 10 else 9]
+        short = {str(k)[:60]: _shortened(v, depth + 1) for k, v in pairs}
         return short if len(value) <= 10 else {**short, "...": f"{len(value)} in all"}
     if isinstance(value, Sequence):
-        items = [_shortened(item) for item in value[:10]]
+        items = [_shortened(item, depth + 1) for item in value[: 10 if len(value) <= 10 else 9]]
         return items if len(value) <= 10 else [*items, f"... {len(value)} in all"]
     return value
 
@@ -173,9 +183,8 @@ def make_index(
     columns |= {name: np.asarray(values, dtype=object) for name, values in keys.items()}
     # from_arrays does the same by way of categoricals, in twice the time.
     codes, levels = zip(*(pd.factorize(c, sort=True) for c in columns.values()), strict=True)
-    return pd.MultiIndex(
-        [pd.Index(level) for level in levels], codes, names=list(columns), verify_integrity=False
-    )
+    plain = [pd.Index(v, dtype="str" if v.dtype == object else v.dtype) for v in levels]
+    return pd.MultiIndex(plain, codes, names=list(columns), verify_integrity=False)
 
 
 def build(
@@ -240,15 +249,16 @@ def _filled(
     index: pd.MultiIndex, columns: dict[str, Any], grid: pd.DatetimeIndex
 ) -> tuple[pd.MultiIndex, dict[str, Any]]:
     """Give every key combination every bucket of the grid; what was missing is NA."""
-    if len(index) == len(grid) * math.prod(len(level) for level in index.levels[1:]):
+    dense = len(grid) * math.prod(len(level) for level in index.levels[1:])
+    if not dense or (len(index) == dense and index.levels[0].equals(grid)):
         return index, columns
     keys = index.droplevel("time").unique()
-    gaps = len(grid) * len(keys) - len(index)
-    if gaps <= 0:
+    rows = {str(n): np.tile(keys.get_level_values(str(n)), len(grid)) for n in keys.names}
+    full: Any = make_index(grid.repeat(len(keys)), rows).union(index)  # some may lie outside
+    gaps = len(full) - len(index)
+    if not gaps:
         return index, columns
     warn(f"{gaps} buckets are missing in the answer; they are NA, which is unknown, not zero")
-    rows = {str(n): np.tile(keys.get_level_values(str(n)), len(grid)) for n in keys.names}
-    full: Any = make_index(grid.repeat(len(keys)), rows).union(index)
     return full, _taken(columns, index.get_indexer(full))
 
 

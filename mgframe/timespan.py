@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from email.utils import format_datetime
+from numbers import Number
 from typing import Final, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,7 +26,13 @@ _OFFSETS: Final = {"hour": "h", "day": "D", "month": "MS"}
 _PERIODS: Final = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
 _UNITS: Final = {"h": "hour", "d": "day", "w": "day", "m": "month"}
 _DEFAULT_LAST: Final = "7d"
-_BARE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_HOURS: Final = {"h": 1, "d": 24, "w": 168, "m": 744}
+_LONGEST_YEARS: Final = 100
+_YEARS: Final = range(1901, 2200)
+#: Only ISO 8601: other spellings are read by the machine's clock, its zone or the month-first way.
+_ISO: Final = re.compile(
+    r"\d{4}-\d{2}(-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?)?)? ?(Z|UTC|[+-]\d{2}:?\d{2})?"
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def bucket_ends(times: pd.DatetimeIndex, width: str) -> pd.DatetimeIndex:
     `width` is hour or as for :func:`bucket_starts`. Local days are 23, 24 or 25 hours long.
     """
     if width == "hour":
-        return times + pd.Timedelta(hours=1)
+        return (times + pd.Timedelta(hours=1)).as_unit("us")
     return _localised(_periods(times, width) + 1, times.tz)
 
 
@@ -121,7 +128,7 @@ def read_zone(tz: str | tzinfo) -> tzinfo:
         return tz
     try:
         return ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise QueryError(
             f"tz={tz!r} is no known time zone; use a name such as 'Europe/Berlin' or 'UTC'"
         ) from None
@@ -136,10 +143,12 @@ def read_moment(moment: Moment, *, argument: str, zone: tzinfo | None = None) ->
         The text is no date, or a time that the zone skips.
     """
     try:
-        if isinstance(moment, int | float):  # pandas would read it as nanoseconds
+        if isinstance(moment, Number):  # pandas would read it as nanoseconds
             raise TypeError
+        if isinstance(moment, str) and not _ISO.fullmatch(moment.strip()):
+            raise ValueError
         stamp = pd.Timestamp(moment)
-        if pd.isna(stamp):
+        if pd.isna(stamp) or stamp.year not in _YEARS:
             raise ValueError
         if stamp.tzinfo is None:
             return _in_utc(stamp, zone)
@@ -193,7 +202,7 @@ def resolve(
         return _from_period(period, resolution, zone, partial, moment)
     if start is not None or end is not None:
         return _from_edges(start, end, resolution, zone, moment)
-    return _from_last(last or _DEFAULT_LAST, resolution, zone, partial, moment)
+    return _from_last(_DEFAULT_LAST if last is None else last, resolution, zone, partial, moment)
 
 
 def _zone_for(tz: str | tzinfo | None, resolution: str | None, now: pd.Timestamp) -> tzinfo | None:
@@ -207,7 +216,8 @@ def _zone_for(tz: str | tzinfo | None, resolution: str | None, now: pd.Timestamp
             f"tz={tz!r} needs resolution='hour', because Mailgun's {resolution}s are UTC; "
             "fetch hours and use df.mg.local_days(tz)"
         )
-    if now.tz_convert(zone).minute != now.minute:
+    half_a_year_ago = now - pd.Timedelta(days=182)  # where daylight saving moves half an hour
+    if any(t.tz_convert(zone).minute != t.minute for t in (now, half_a_year_ago)):
         raise QueryError(
             f"tz={tz!r} is not a whole number of hours from UTC, so Mailgun's hours cannot be "
             "cut at its midnight; leave tz out and choose UTC edges"
@@ -241,7 +251,10 @@ def read_span(text: str, *, argument: str) -> tuple[int, str]:
             f"{argument}={text!r} must be a number above 0 and h (hours), d (days), w (weeks) or "
             f"m (months), such as '7d'{near}"
         )
-    return int(match[1]), match[2]
+    number, unit = int(match[1]), match[2]
+    if number * _HOURS[unit] > _LONGEST_YEARS * 366 * 24:
+        raise QueryError(f"{argument}={text!r} is longer than {_LONGEST_YEARS} years")
+    return number, unit
 
 
 def _from_last(
@@ -256,7 +269,9 @@ def _from_last(
             f"ask for resolution={unit_resolution!r} or a longer window"
         )
     # In a zone, days and months begin at local midnight; otherwise the newest complete bucket
-    # of the resolution asked is the last one.
+    # of the resolution asked is the last one. Hours begin alike in every zone, and as local ones
+    # they would repeat or vanish where the clock changes.
+    zone = None if unit == "h" else zone
     step = unit_resolution if zone is not None else chosen
     after = floor(now.tz_convert(zone or "UTC").tz_localize(None), step)
     first = shift(after, -number * (7 if unit == "w" else 1), unit_resolution)
@@ -269,7 +284,10 @@ def _from_period(
 ) -> Window:
     chosen = resolution or "day"
     today = now.tz_convert(zone or "UTC").tz_localize(None).normalize()
-    first, after = (_in_utc(edge, zone) for edge in _period_edges(period, today))
+    edges = _period_edges(period, today)
+    if chosen == "month" and any(edge.day != 1 for edge in edges):
+        raise QueryError(f"period={period!r} is no whole month; ask for resolution='day'")
+    first, after = (_in_utc(edge, zone) for edge in edges)
     open_bucket = floor(now, chosen)
     newest = open_bucket if partial else shift(open_bucket, -1, chosen)
     final = min(shift(after, -1, chosen), newest)
@@ -292,8 +310,8 @@ def _period_edges(period: str, today: pd.Timestamp) -> tuple[pd.Timestamp, pd.Ti
         "this month": (month, shift(month, 1, "month")),
         "last month": (shift(month, -1, "month"), month),
     }
-    if period in named:
-        return named[period]
+    if str(period) in named:
+        return named[str(period)]
     try:
         return _calendar_edges(str(period))
     except ValueError:
@@ -306,6 +324,8 @@ def _period_edges(period: str, today: pd.Timestamp) -> tuple[pd.Timestamp, pd.Ti
 
 
 def _calendar_edges(period: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+    if not re.match(r"\d{4}", period) or int(period[:4]) not in _YEARS:
+        raise ValueError(period)
     if match := re.fullmatch(r"(\d{4})-W(\d{2})", period):
         monday = pd.Timestamp(date.fromisocalendar(int(match[1]), int(match[2]), 1))
         return monday, shift(monday, 7, "day")
@@ -326,11 +346,7 @@ def _from_edges(
         raise QueryError(f"end={end!r} needs a start; or use last= for a window that ends now")
     chosen = resolution or "day"
     first = read_moment(start, argument="start", zone=zone)
-    final = now if end is None else read_moment(end, argument="end", zone=zone)
-    if end is not None and chosen == "hour" and _is_bare_date(end):
-        # A bare date names the whole day, so its last hour is the last bucket.
-        local_end = final.tz_convert(zone or "UTC").tz_localize(None) + pd.Timedelta(days=1)
-        final = _in_utc(local_end, zone) - pd.Timedelta(hours=1)
+    final = now if end is None else _last_moment(end, chosen, zone)
     if first > now:
         raise QueryError(f"start={start!r} lies after now ({now:%Y-%m-%d %H:%M} UTC)")
     if first > final:
@@ -338,10 +354,21 @@ def _from_edges(
     return _window(first, min(final.tz_convert("UTC"), now), chosen, f"start={start!r}")
 
 
-def _is_bare_date(moment: Moment) -> bool:
+def _last_moment(end: Moment, resolution: str, zone: tzinfo | None) -> pd.Timestamp:
+    """Return a moment in the last bucket: a bare date or month means the whole of it."""
+    moment = read_moment(end, argument="end", zone=zone)
+    named = _bare(end)
+    if RESOLUTIONS.index(named) <= RESOLUTIONS.index(resolution):
+        return moment
+    local = floor(moment.tz_convert(zone or "UTC").tz_localize(None), named)
+    return _in_utc(shift(local, 1, named), zone) - pd.Timedelta(hours=1)
+
+
+def _bare(moment: Moment) -> str:
+    """Return what a text or date without a time names: a day, a month, else an hour."""
     if isinstance(moment, str):
-        return _BARE_DATE.fullmatch(moment.strip()) is not None
-    return isinstance(moment, date) and not isinstance(moment, datetime)
+        return {10: "day", 7: "month"}.get(len(moment.strip()), "hour")
+    return "hour" if isinstance(moment, datetime) else "day"
 
 
 def _from_duration(

@@ -1,0 +1,340 @@
+"""Frames of counts to rates: counts are summed, then divided once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+import pandas as pd
+
+from mgframe.dividing import Floats, Pool, Sides, Window, divide, side, window_over
+from mgframe.eligibility import PROVIDER_LEVELS, choose_rates, counts_of, denominator_column
+from mgframe.errors import warn
+from mgframe.framing import meta_of, with_meta
+from mgframe.summing import (
+    UNIQUE_DAYS,
+    Booleans,
+    levels_dropped,
+    levels_named,
+    passes_unique_window,
+    refuse_lifetime_sums,
+    refuse_tag_sums,
+    warn_of_uniques,
+)
+from mgframe.timespan import read_span
+from mgframe.vocabulary import (
+    COUNTS,
+    DELIVERED_FBL,
+    NO_FEEDBACK_LOOP,
+    RATES,
+    Rate,
+    count_name,
+    in_order,
+    rate_name,
+)
+
+_NO_FEEDBACK_LOOP: Final = frozenset(name.casefold() for name in NO_FEEDBACK_LOOP)
+_UNITS: Final = {"h": "hour", "d": "day", "w": "week", "m": "month"}
+
+
+def rates(
+    frame: pd.DataFrame,
+    names: str | Sequence[str] | None = None,
+    *,
+    by: str | Sequence[str] | None = None,
+    of: str | None = None,
+    rolling: str | None = None,
+) -> pd.DataFrame:
+    """Return rates: per row, or pooled over the levels that `by` does not name.
+
+    Counts are summed, then divided once; a mean of rates is never taken. Nothing is clipped: opens
+    may land on a day without deliveries, so the ratio of one day can pass 1.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A frame of counts.
+    names : str or sequence of str, optional
+        Rates, by their names here or Mailgun's own (``"delivered_rate"``). Without names, all that
+        the frame's counts and levels can give.
+    by : str or sequence of str, optional
+        The levels to keep. Counts are summed over the others, for each rate in the rows where both
+        its counts are known; one warning says how many were left out. ``[]`` pools everything.
+    of : str, optional
+        Another denominator than Mailgun's: a count, or for the complaint rate ``"delivered_fbl"``,
+        which is delivered without the providers that report no complaints.
+    rolling : str, optional
+        A trailing window such as ``"7d"`` (h, d or w): both counts are summed over it, key by key.
+        A window that is not full, has a hole or an unknown count gives NaN.
+
+    Returns
+    -------
+    DataFrame
+        One ``float64`` column of fractions per rate, in the vocabulary's order, or in that of
+        `names`; never infinite; NaN where a count is unknown or the denominator is 0. The index is
+        the frame's, or the levels in `by`.
+
+    Raises
+    ------
+    QueryError
+        There is no such rate or count, or the window is malformed.
+    FrameError
+        A named rate's counts are missing, a level makes it meaningless, or the sum is refused (over
+        `as_of` or `tag`).
+
+    See Also
+    --------
+    mgframe.explain : A rate's formula, denominator, caveats and source.
+
+    Notes
+    -----
+    The formulas are those of Mailgun's page "rate-definitions", or mgframe's own where it has none.
+    Rows of Gmail and Google Workspace have a NaN complaint rate, because they report no complaints.
+
+    Examples
+    --------
+    >>> import pandas as pd, mgframe as mg
+    >>> table = pd.DataFrame({"date": ["2026-11-14", "2026-11-15"], "domain": "example.com",
+    ...                       "sent": [20, 9000], "delivered": [10, 9000]})
+    >>> df = mg.as_frame(table, resolution="day")
+    >>> mg.rates(df)["delivery_rate"].tolist()
+    [0.5, 1.0]
+    >>> mg.rates(df, by="domain").round(4)  # doctest: +NORMALIZE_WHITESPACE
+                 delivery_rate
+    domain
+    example.com         0.9989
+    """
+    kept = None if by is None else levels_named(frame, by)
+    dropped = [] if kept is None else levels_dropped(frame, kept)
+    column = denominator_column(frame, of)
+    chosen = choose_rates(frame, names, column)
+    refuse_lifetime_sums(dropped)
+    refuse_tag_sums(
+        dropped, way_out="name it in by=, or pool df.mg.sum(by, overlap=True).mg.rates()"
+    )
+    pool = Pool.over(frame, kept) if kept is not None and dropped else None
+    index = frame.index if pool is None else pool.index
+    window = None if rolling is None else window_over(frame, index, rolling)
+    _warn_of_unique_sums(frame, chosen, column, dropped, window)
+    values = _quotients(frame, chosen, column, pool, window)
+    columns = [rate.name for rate in chosen]
+    found = pd.DataFrame(values.T, index=index, columns=columns, copy=False)
+    return with_meta(found, _meta_of_rates(frame, dropped, of, rolling))
+
+
+def _quotients(
+    frame: pd.DataFrame,
+    chosen: Sequence[Rate],
+    of: str | None,
+    pool: Pool | None,
+    window: Window | None,
+) -> Floats:
+    """Return one row of values per rate; warn once of the rows that a pool left out."""
+    index = frame.index if pool is None else pool.index
+    values = np.empty((len(chosen), len(index)))
+    denominators: dict[str, Floats] = {}
+    left_out: dict[str, int] = {}
+    for rate, quotient in zip(chosen, values, strict=True):
+        top, bottom = _sides(frame, rate, of, denominators)
+        if pool is not None:
+            left_out[rate.name] = int(np.count_nonzero(np.isnan(top) | np.isnan(bottom)))
+            top, bottom = pool.sums(top, bottom)
+        if window is not None:
+            top, bottom = window.sums(top, bottom)
+        divide(top, bottom, out=quotient)
+        if rate.name == "complaint_rate":
+            quotient[_without_feedback_loop(index)] = np.nan
+    _warn_of_rows_left_out(left_out, len(frame))
+    return values
+
+
+def _sides(
+    frame: pd.DataFrame, rate: Rate, of: str | None, denominators: dict[str, Floats]
+) -> Sides:
+    name = counts_of(rate, of)[-1]
+    if name not in denominators:
+        denominators[name] = side(frame, name)
+    top, bottom = side(frame, *rate.numerator), denominators[name]
+    if of == DELIVERED_FBL:
+        silent = _without_feedback_loop(frame.index)
+        return np.where(silent, 0, top), np.where(silent, 0, bottom)
+    return top, bottom
+
+
+def _without_feedback_loop(index: pd.Index) -> Booleans:
+    """Return the rows of providers that report no complaints."""
+    silent = np.zeros(len(index), dtype=bool)
+    for level in PROVIDER_LEVELS:
+        if level in index.names:
+            names = [n for n in index.unique(level) if str(n).casefold() in _NO_FEEDBACK_LOOP]
+            silent |= index.get_level_values(level).isin(names)
+    return silent
+
+
+def _warn_of_unique_sums(
+    frame: pd.DataFrame,
+    chosen: Sequence[Rate],
+    of: str | None,
+    dropped: Collection[str],
+    window: Window | None,
+) -> None:
+    counts = in_order({name for rate in chosen for name in counts_of(rate, of)})
+    long = passes_unique_window(frame, dropped) or (
+        window is not None and window.days > UNIQUE_DAYS
+    )
+    warn_of_uniques(counts, over_bots="bot" in dropped, over_days=long)
+
+
+def _warn_of_rows_left_out(left_out: Mapping[str, int], rows: int) -> None:
+    by_number: dict[int, list[str]] = {}
+    for name, number in left_out.items():
+        by_number.setdefault(number, []).append(name)
+    by_number.pop(0, None)
+    if by_number:
+        parts = [f"{n} of {rows} rows for {', '.join(r)}" for n, r in sorted(by_number.items())]
+        warn(f"pooled rates leave out rows with an unknown count: {'; '.join(parts)}")
+
+
+def _meta_of_rates(
+    frame: pd.DataFrame, dropped: Collection[str], of: str | None, rolling: str | None
+) -> dict[str, Any]:
+    meta = meta_of(frame)
+    if "time" in dropped:
+        meta["resolution"] = "total"
+    return meta | {k: v for k, v in {"of": of, "rolling": rolling}.items() if v is not None}
+
+
+# ---------------------------------------------------------------- labels
+
+
+def rate_label(
+    name: str, *, of: str | None = None, rolling: str | None = None, keys: Collection[str] = ()
+) -> str:
+    """Return a rate's label with its denominator and its window.
+
+    Parameters
+    ----------
+    name : str
+        A rate.
+    of, rolling
+        As given to :func:`rates`.
+    keys : collection of str
+        The levels of the frame; a complaint rate without providers is understated.
+
+    Examples
+    --------
+    >>> rate_label("bounce_rate", of="sent")
+    'Bounce rate (bounced / sent)'
+    >>> rate_label("open_rate", rolling="7d")
+    'Unique open rate (7-day) (unique opens / delivered, rolling 7 days)'
+    >>> rate_label("complaint_rate", keys=["time", "domain"])
+    "Complaint rate (complained / delivered, understated by Gmail's share)"
+    """
+    rate = RATES[rate_name(name)]
+    # Several numerators share their first words: suppressed (bounced), suppressed (complained).
+    top = " + ".join(dict.fromkeys(_word(part).split(" (")[0] for part in rate.numerator))
+    notes = [f"{top} / {_denominator_word(of or rate.denominator)}"]
+    if rolling is not None:
+        number, unit = read_span(rolling, argument="rolling")
+        notes.append(f"rolling {number} {_UNITS[unit]}{'s' * (number > 1)}")
+    without_providers = not set(PROVIDER_LEVELS) & set(keys)
+    if rate.name == "complaint_rate" and of != DELIVERED_FBL and without_providers:
+        notes.append("understated by Gmail's share")
+    return f"{rate.label} ({', '.join(notes)})"
+
+
+def _denominator_word(name: str) -> str:
+    if name == DELIVERED_FBL:
+        return "delivered to providers with a feedback loop"
+    return _word(count_name(name) if name.removesuffix("_count") in COUNTS else name)
+
+
+def _word(name: str) -> str:
+    """Return a count as a word within a sentence."""
+    label = COUNTS[name].label if name in COUNTS else name
+    return label[:1].lower() + label[1:].removesuffix(" (7-day)")
+
+
+# ---------------------------------------------------------------- one function per rate
+
+
+class RateFunction(Protocol):
+    """A function that gives one rate of a frame."""
+
+    def __call__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        by: str | Sequence[str] | None = None,
+        of: str | None = None,
+        rolling: str | None = None,
+    ) -> pd.Series[float]:
+        """Return the rate as a series."""
+        ...
+
+
+def _rate_function(name: str) -> RateFunction:
+    def rate(
+        frame: pd.DataFrame,
+        *,
+        by: str | Sequence[str] | None = None,
+        of: str | None = None,
+        rolling: str | None = None,
+    ) -> pd.Series[float]:
+        return rates(frame, name, by=by, of=of, rolling=rolling)[name]
+
+    rate.__name__ = rate.__qualname__ = name
+    rate.__doc__ = _rate_docstring(RATES[name])
+    return rate
+
+
+def _rate_docstring(rate: Rate) -> str:
+    caveat = f"\n\n    {rate.caveat}" if rate.caveat else ""
+    counts = {name: [4] for name in rate.numerator} | {rate.denominator: [100]}
+    return f"""Return the {rate.label[0].lower() + rate.label[1:]}: {rate.formula}.{caveat}
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A frame with the counts {", ".join(counts_of(rate, None))}.
+    by, of, rolling
+        As for :func:`mgframe.rates`.
+
+    Returns
+    -------
+    Series of float64
+        Fractions, NaN where a count is unknown or the denominator is 0. Source: {rate.source}.
+
+    Raises
+    ------
+    FrameError
+        The frame lacks a count, or a level makes the rate meaningless.
+
+    Examples
+    --------
+    >>> import pandas as pd, mgframe as mg
+    >>> df = mg.as_frame(pd.DataFrame({{"date": ["2026-11-15"]}} | {counts}))
+    >>> mg.{rate.name}(df).item()
+    {4 * len(rate.numerator) / 100}
+    """
+
+
+delivery_rate = _rate_function("delivery_rate")
+bounce_rate = _rate_function("bounce_rate")
+hard_bounce_rate = _rate_function("hard_bounce_rate")
+soft_bounce_rate = _rate_function("soft_bounce_rate")
+block_rate = _rate_function("block_rate")
+expired_rate = _rate_function("expired_rate")
+permanent_failure_rate = _rate_function("permanent_failure_rate")
+deferral_rate = _rate_function("deferral_rate")
+delay_rate = _rate_function("delay_rate")
+temporary_failures_per_message = _rate_function("temporary_failures_per_message")
+suppression_rate = _rate_function("suppression_rate")
+open_rate = _rate_function("open_rate")
+click_rate = _rate_function("click_rate")
+total_open_rate = _rate_function("total_open_rate")
+total_click_rate = _rate_function("total_click_rate")
+click_to_open_rate = _rate_function("click_to_open_rate")
+unsubscribe_rate = _rate_function("unsubscribe_rate")
+complaint_rate = _rate_function("complaint_rate")

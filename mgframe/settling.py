@@ -1,0 +1,139 @@
+"""Which rows and cells of a frame are final: without the open bucket, without what still moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from mgframe.errors import QueryError
+from mgframe.framing import complete_until, meta_of, resolution_of, times_of, with_meta
+from mgframe.summing import require_counts, with_used_labels
+from mgframe.timespan import Moment, bucket_ends, read_span
+from mgframe.vocabulary import COUNTS, ENGAGEMENT_LAG_HOURS, count_name
+
+_HOURS: Final = {"h": 1, "d": 24, "w": 168}
+
+
+def complete(frame: pd.DataFrame, until: Moment | None = None) -> pd.DataFrame:
+    """Return the frame without the open bucket.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A frame with the level `time`.
+    until : str or datetime, optional
+        Until when (exclusive) buckets are complete; from attrs where left out.
+
+    Returns
+    -------
+    DataFrame
+        The rows whose bucket ends at or before `until`.
+
+    Raises
+    ------
+    FrameError
+        It is not known until when the frame is complete, or it has no `time`.
+
+    Examples
+    --------
+    >>> import pandas as pd, mgframe as mg
+    >>> table = pd.DataFrame({"date": ["2026-11-14", "2026-11-15"], "domain": "a.com",
+    ...                       "delivered": [10, 3]})
+    >>> df = mg.as_frame(table, resolution="day")
+    >>> df.mg.complete(until="2026-11-15 09:00")["delivered"].tolist()
+    [10]
+    """
+    ended = np.asarray(_row_ends(frame) <= complete_until(frame, until))
+    return with_meta(with_used_labels(frame[ended]), meta_of(frame))
+
+
+def settled(
+    frame: pd.DataFrame,
+    *,
+    until: Moment | None = None,
+    lag: str | Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Return the frame with the cells that may still change as NA.
+
+    Deliveries are final about 8 hours after their bucket, opens and complaints about 3 days; a
+    derived count follows its slowest part.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A frame of counts with the level `time`.
+    until : str or datetime, optional
+        Until when (exclusive) buckets are complete; from attrs where left out.
+    lag : str or mapping of str to str, optional
+        How long counts keep moving, in h, d or w: ``"3d"`` for all, or ``{"opened": "5d"}`` for
+        some; the others keep the lag that :func:`mgframe.explain` names.
+
+    Returns
+    -------
+    DataFrame
+        The same rows and columns; a cell is NA where its bucket ended less than its count's lag
+        before `until`.
+
+    Raises
+    ------
+    QueryError
+        `lag` is malformed, or names no count.
+    FrameError
+        It is not known until when the frame is complete, or it has no `time`.
+
+    Examples
+    --------
+    >>> import pandas as pd, mgframe as mg
+    >>> table = pd.DataFrame({"date": ["2026-11-13", "2026-11-14"], "domain": "a.com",
+    ...                       "delivered": [10, 20], "opened": [4, 2]})
+    >>> df = mg.as_frame(table, resolution="day")
+    >>> df.mg.settled(until="2026-11-17")["opened"].tolist()
+    [4, <NA>]
+    """
+    require_counts(frame, list(frame.columns))
+    end, ends = complete_until(frame, until), _row_ends(frame)
+    hours = _lags([str(name) for name in frame.columns], lag)
+    young = {h: np.asarray(ends + pd.Timedelta(hours=h) > end) for h in set(hours.values())}
+    columns = {name: frame[name].mask(young[hours[str(name)]]) for name in frame.columns}
+    result = pd.DataFrame(columns, index=frame.index, columns=frame.columns)
+    return with_meta(result, meta_of(frame))
+
+
+def _row_ends(frame: pd.DataFrame) -> pd.DatetimeIndex:
+    """Return the end of every row's bucket."""
+    times = times_of(frame)
+    seen = times.unique()
+    return bucket_ends(seen, resolution_of(frame)).take(seen.get_indexer(times))
+
+
+def _lags(names: list[str], lag: str | Mapping[str, str] | None) -> dict[str, int]:
+    """Return the hours after which each count is final."""
+    if isinstance(lag, str):
+        return dict.fromkeys(names, _hours(lag))
+    given = {
+        name if name in names else count_name(name): _hours(span)
+        for name, span in (lag or {}).items()
+    }
+    return {name: _lag_of(name, given) for name in names}
+
+
+def _lag_of(name: str, given: Mapping[str, int]) -> int:
+    if name in given:
+        return given[name]
+    if name not in COUNTS:
+        # A column of the user's own may be anything, so it waits as long as the slowest count.
+        return ENGAGEMENT_LAG_HOURS
+    parts = [part for _, part in COUNTS[name].terms]
+    return max((_lag_of(part, given) for part in parts), default=COUNTS[name].lag)
+
+
+def _hours(lag: str) -> int:
+    number, unit = read_span(lag, argument="lag")
+    if unit == "m":
+        raise QueryError(
+            f"lag={lag!r}: months differ in length; use days, such as '{number * 30}d'"
+        )
+    return number * _HOURS[unit]
