@@ -1,0 +1,401 @@
+"""A Mailgun account that does not exist: who sent what, and what became of it, at any time.
+
+Blocks of one domain and one week are drawn from the seed, the domain and the week alone, so that
+the numbers of a past date depend neither on the clock nor on what was asked before. Every view of
+the account adds up the same facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from itertools import product
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgframe.simulator.account import Domain, Lane, default_domains, invented_domains
+from mgframe.simulator.audience import BOTS, COUNTRIES, DEVICES, OWN_DOMAIN, RECIPIENTS
+from mgframe.simulator.blocks import Blocks
+from mgframe.simulator.counters import COUNT_NAMES, PRIMITIVE, PRIMITIVES, Facts, public_counts
+from mgframe.simulator.incidents import DEFAULT_INCIDENTS, Incident, in_utc
+from mgframe.simulator.seasons import HOURS, first_hour, week_of
+from mgframe.simulator.windows import Window, hours_of
+from mgframe.vocabulary import NO_KEY, RETENTION_DAYS
+
+#: The frozen clock of an account that is told no other: a Monday morning.
+NOW: Final = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
+
+#: What counts can be grouped and filtered by; the first two are one value for a whole domain.
+DIMENSIONS: Final = (
+    "domain",
+    "subaccount",
+    "ip",
+    "ip_pool",
+    "provider",
+    "tag",
+    "country",
+    "device",
+    "bot",
+)
+_OF_DOMAIN: Final = {"domain", "subaccount"}
+
+_WIDTH: Final = len(PRIMITIVES)
+_ACCEPTED: Final = [PRIMITIVE["accepted_outgoing"], PRIMITIVE["accepted_incoming"]]
+
+Where = Mapping[str, Collection[str]]
+Codes = list[NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts of an account: one row for each key that occurs, by bucket, by ``COUNT_NAMES``.
+
+    A key has one value for each dimension grouped by: not grouped, there is one row, ``()``.
+    """
+
+    keys: list[tuple[str, ...]]
+    counts: NDArray[np.int64]
+
+    def __getitem__(self, name: str) -> NDArray[np.int64]:
+        """Return one count, keys by buckets."""
+        return np.asarray(self.counts[:, :, COUNT_NAMES.index(name)])
+
+
+class Model:
+    """A simulated account.
+
+    Parameters
+    ----------
+    seed : int
+        Another seed is another account.
+    domains : int or sequence of str
+        Up to three: the default account's newsletter, transactional and promotion domains. More:
+        that many invented ones, with log-normal volumes, some in subaccounts. Or their names.
+    days : int
+        Age of the account, and so of its lifetime counters.
+    now : datetime
+        The frozen clock, UTC: nothing exists after it, and the hour that holds it is open.
+    incidents : sequence of Incident, optional
+        What goes wrong. Without it, the incidents of the default account whose domains are there.
+    retention : bool
+        Whether buckets older than Mailgun keeps (hours 60 days, days a year) come back as zeros.
+
+    Examples
+    --------
+    >>> from mgframe.simulator.windows import parse_window
+    >>> model = Model(seed=1, domains=1)
+    >>> tally = model.tally(parse_window(model.now, duration="7d"))
+    >>> bool((tally["accepted"] > tally["delivered"]).all())
+    True
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        *,
+        domains: int | Sequence[str] = 3,
+        days: int = 400,
+        now: datetime = NOW,
+        incidents: Sequence[Incident] | None = None,
+        retention: bool = True,
+    ) -> None:
+        self.seed = seed
+        self.now = in_utc(now)
+        self.created = self.now.replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
+        self.retention = retention
+        self.domains = _domains(seed, domains)
+        names = {domain.name for domain in self.domains}
+        if incidents is None:
+            incidents = [i for i in DEFAULT_INCIDENTS if not names.isdisjoint(i.where["domain"])]
+        self.incidents = tuple(incidents)
+        since = [hours_of(self.created_at(domain)) for domain in self.domains]
+        self._blocks = Blocks(seed, self.domains, self.incidents, self.now, since)
+        self._names = _names_of(self.domains)
+        self._lifetimes: dict[int, dict[str, Tally]] = {}
+
+    def created_at(self, domain: Domain) -> datetime:
+        """Return when a domain was added to the account."""
+        if domain.born is None:
+            return self.created
+        born = datetime(domain.born.year, domain.born.month, domain.born.day, 9, 12, tzinfo=UTC)
+        return min(max(born, self.created), self.now)
+
+    @property
+    def subaccounts(self) -> list[str]:
+        """The ids of the account's subaccounts."""
+        return sorted({domain.subaccount for domain in self.domains if domain.subaccount})
+
+    def lifetime(self) -> Window:
+        """Return one window of months from the account's creation to the clock."""
+        first, last = (np.datetime64(d.replace(tzinfo=None), "M") for d in (self.created, self.now))
+        return Window(np.arange(first, last + 1), "month")
+
+    def lifetime_tally(self, domain: Domain, dimension: str) -> Tally:
+        """Return a domain's counts by provider, device or country since it was created."""
+        if domain.index not in self._lifetimes:
+            groupings = {name: [name] for name in ("provider", "device", "country")}
+            tallies = self.tallies(
+                self.lifetime(), list(groupings.values()), where={"domain": [domain.name]}
+            )
+            self._lifetimes[domain.index] = dict(zip(groupings, tallies, strict=True))
+        return self._lifetimes[domain.index][dimension]
+
+    def tally(self, window: Window, *, by: Sequence[str] = (), where: Where | None = None) -> Tally:
+        """Count the account over a window.
+
+        Parameters
+        ----------
+        window : Window
+            The buckets.
+        by : sequence of str
+            Dimensions to group by. A message with several tags counts under each of them; a
+            grouping or filter by IP leaves accepted at 0, as nothing has an IP yet then.
+        where : mapping of str to collection of str, optional
+            Values to keep, by dimension.
+
+        Returns
+        -------
+        Tally
+            Keys that occur, in order; all zeros where nothing is grouped and nothing occurs.
+        """
+        return self.tallies(window, [by], where=where)[0]
+
+    def tallies(
+        self, window: Window, groupings: Sequence[Sequence[str]], *, where: Where | None = None
+    ) -> list[Tally]:
+        """Count the account over a window in several groupings, in one pass over its facts."""
+        where = where or {}
+        if unknown := {*where, *(name for by in groupings for name in by)} - set(DIMENSIONS):
+            raise ValueError(f"{min(unknown)!r}: a dimension is one of {', '.join(DIMENSIONS)}")
+        edges = window.edges
+        sums = [_Sums(len(edges) - 1) for _ in groupings]
+        whole = all(_OF_DOMAIN.issuperset([*by, *where]) for by in groupings)
+        for domain in self._domains_where(where):
+            for week in self._weeks(domain, edges):
+                if whole:
+                    self._add_whole(sums, groupings, domain, week, edges)
+                else:
+                    self._add_facts(sums, groupings, domain, week, edges, where)
+        return [
+            self._finished(total, by, where, window)
+            for total, by in zip(sums, groupings, strict=True)
+        ]
+
+    def _domains_where(self, where: Where) -> list[Domain]:
+        return [
+            domain
+            for domain in self.domains
+            if ("domain" not in where or domain.name in where["domain"])
+            and ("subaccount" not in where or (domain.subaccount or NO_KEY) in where["subaccount"])
+        ]
+
+    def _weeks(self, domain: Domain, edges: NDArray[np.int64]) -> Iterator[int]:
+        first = max(int(edges[0]), hours_of(self.created_at(domain)))
+        last = min(int(edges[-1]) - 1, hours_of(self.now))
+        return iter(range(week_of(first), week_of(last) + 1)) if first <= last else iter(())
+
+    def _add_whole(
+        self,
+        sums: list[_Sums],
+        groupings: Sequence[Sequence[str]],
+        domain: Domain,
+        week: int,
+        edges: NDArray[np.int64],
+    ) -> None:
+        """Add a week without looking at single facts: nothing below the domain is asked."""
+        hourly = bool((edges % 24).any())
+        step, read = (1, self._blocks.hourly) if hourly else (24, self._blocks.daily)
+        bucket = _bucket_of(edges, first_hour(week) + step * np.arange(HOURS // step))
+        block = read(domain.index, week)
+        for total, by in zip(sums, groupings, strict=True):
+            total.add(_domain_key(domain, by), bucket, block)
+
+    def _add_facts(
+        self,
+        sums: list[_Sums],
+        groupings: Sequence[Sequence[str]],
+        domain: Domain,
+        week: int,
+        edges: NDArray[np.int64],
+        where: Where,
+    ) -> None:
+        facts = self._blocks.facts(domain.index, week)
+        bucket = _bucket_of(edges, first_hour(week) + np.arange(HOURS))
+        facts = facts.take((bucket >= 0)[facts.column("hour")])
+        for name, values in where.items():
+            facts = facts.take(self._matches(facts, domain, name, values))
+        low = int(bucket[bucket >= 0].min())
+        place = (bucket[facts.column("hour")] - low) * _WIDTH + facts.column("primitive")
+        for total, by in zip(sums, groupings, strict=True):
+            for key_codes, rows in self._keyed(facts, domain, by):
+                codes, chosen = key_codes[rows], place[rows]
+                for code, counted in _counted(codes, chosen, facts.counts[rows]):
+                    total.add_at(self._key(code, by), low, counted)
+
+    def _matches(
+        self, facts: Facts, domain: Domain, name: str, values: Collection[str]
+    ) -> NDArray[np.bool_]:
+        wanted = [self._names[name].index(v) for v in values if v in self._names[name]]
+        return reduce(
+            np.logical_or,
+            (np.isin(codes, wanted) for codes in self._codes(facts, domain, name)),
+        )
+
+    def _keyed(
+        self, facts: Facts, domain: Domain, by: Sequence[str]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.intp]]]:
+        """Return key codes of facts, and the rows that have them; several tags come in turn."""
+        for columns in product(*(self._codes(facts, domain, name) for name in by)):
+            codes = np.zeros(len(facts), np.int64)
+            for name, column in zip(by, columns, strict=True):
+                codes = codes * len(self._names[name]) + column
+            missing = [column < 0 for column in columns if column.min(initial=0) < 0]
+            rows = np.flatnonzero(~np.any(missing, axis=0)) if missing else np.arange(len(facts))
+            yield codes, rows
+
+    def _key(self, code: int, by: Sequence[str]) -> tuple[str, ...]:
+        """Return the key that a code stands for."""
+        values = []
+        for name in reversed(by):
+            code, place = divmod(code, len(self._names[name]))
+            values.append(self._names[name][place])
+        return tuple(reversed(values))
+
+    def _codes(self, facts: Facts, domain: Domain, name: str) -> Codes:
+        """Return the code of each fact in a dimension, -1 for none; for tags several rows."""
+        if name in ("country", "device", "bot"):
+            return [facts.column(name)]
+        if name == "provider":
+            own = OWN_DOMAIN + domain.index
+            recipient = facts.column("recipient")
+            return [np.where(recipient == OWN_DOMAIN, own, recipient)]
+        table = _lane_codes(domain, name, self._names[name])
+        return [row[facts.column("lane")] for row in table]
+
+    def _finished(self, total: _Sums, by: Sequence[str], where: Where, window: Window) -> Tally:
+        keys = sorted(total.kept) or ([()] if not by else [])
+        shape = (len(window.starts), _WIDTH)
+        primitives = np.array([total.kept.get(key, np.zeros(shape)) for key in keys], np.int64)
+        primitives = primitives.reshape(len(keys), *shape)
+        if "ip" in by or "ip" in where:
+            primitives[:, :, _ACCEPTED] = 0
+        if self.retention:
+            primitives[:, self._expired(window)] = 0
+        if by:
+            occurs = np.flatnonzero(primitives.any(axis=(1, 2)))
+            keys = [keys[place] for place in occurs]
+            primitives = primitives[occurs]
+        return Tally(keys, public_counts(primitives))
+
+    def _expired(self, window: Window) -> NDArray[np.bool_]:
+        kept = RETENTION_DAYS.get(window.resolution)
+        if kept is None:
+            return np.zeros(len(window.starts), bool)
+        oldest = np.datetime64((self.now - timedelta(days=kept)).replace(tzinfo=None), "s")
+        return np.asarray(window.starts < oldest.astype(window.starts.dtype))
+
+
+class _Sums:
+    """Running sums of primitives, keys by buckets."""
+
+    def __init__(self, buckets: int) -> None:
+        self.buckets = buckets
+        self.kept: dict[tuple[str, ...], NDArray[np.int64]] = {}
+
+    def _of(self, key: tuple[str, ...]) -> NDArray[np.int64]:
+        if key not in self.kept:
+            self.kept[key] = np.zeros((self.buckets, _WIDTH), np.int64)
+        return self.kept[key]
+
+    def add(
+        self, key: tuple[str, ...], bucket: NDArray[np.int64], block: NDArray[np.int32]
+    ) -> None:
+        inside = bucket >= 0
+        if inside.any():
+            np.add.at(self._of(key), bucket[inside], block[inside])
+
+    def add_at(self, key: tuple[str, ...], low: int, counted: NDArray[np.int64]) -> None:
+        """Add primitives of a key, from bucket `low` on."""
+        block = self._of(key).reshape(-1)[low * _WIDTH :]
+        block[: len(counted)] += counted
+
+
+def _counted(
+    codes: NDArray[np.int64], place: NDArray[np.int64], counts: NDArray[np.int64]
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Return the sums of counts by place, for each code that occurs."""
+    if not len(codes):
+        return
+    width = -(-(int(place.max()) + 1) // _WIDTH) * _WIDTH
+    number = int(codes.max()) + 1
+    found, row = np.arange(number), codes
+    if number * width > 4_000_000:
+        found, row = np.unique(codes, return_inverse=True)
+    sums = np.bincount(row * width + place, weights=counts, minlength=len(found) * width)
+    table = sums.astype(np.int64).reshape(len(found), width)
+    for at in np.flatnonzero(table.any(axis=1)):
+        yield int(found[at]), table[at]
+
+
+def _domains(seed: int, domains: int | Sequence[str]) -> tuple[Domain, ...]:
+    if isinstance(domains, int) and domains < 1:
+        raise ValueError(f"domains={domains}: an account has at least one")
+    usual = default_domains()
+    if isinstance(domains, int) and domains <= len(usual):
+        return usual[:domains]
+    return invented_domains(seed, domains)
+
+
+def _names_of(domains: Sequence[Domain]) -> dict[str, list[str]]:
+    lanes = [lane for domain in domains for lane in domain.lanes]
+    own = [domain.name for domain in domains]
+    return {
+        "domain": own,
+        "subaccount": sorted({domain.subaccount or NO_KEY for domain in domains}),
+        "ip": sorted({lane.ip for lane in lanes}),
+        "ip_pool": sorted({lane.ip_pool for lane in lanes}),
+        "provider": [*RECIPIENTS, *own],
+        "tag": sorted({tag for lane in lanes for tag in lane.tags}),
+        "country": list(COUNTRIES),
+        "device": list(DEVICES),
+        "bot": list(BOTS),
+    }
+
+
+def _domain_key(domain: Domain, by: Sequence[str]) -> tuple[str, ...]:
+    values = {"domain": domain.name, "subaccount": domain.subaccount or NO_KEY}
+    return tuple(values[name] for name in by)
+
+
+def _bucket_of(edges: NDArray[np.int64], hours: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the bucket that holds each hour, -1 for hours outside the window."""
+    bucket = np.searchsorted(edges, hours, side="right") - 1
+    return np.where(bucket < len(edges) - 1, bucket, -1)
+
+
+_OF_LANE: Final[dict[str, Callable[[Domain, Lane], tuple[str, ...]]]] = {
+    "domain": lambda domain, _: (domain.name,),
+    "subaccount": lambda domain, _: (domain.subaccount or NO_KEY,),
+    "ip": lambda _, lane: (lane.ip,),
+    "ip_pool": lambda _, lane: (lane.ip_pool,),
+    "tag": lambda _, lane: lane.tags,
+}
+
+
+def _lane_codes(domain: Domain, name: str, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the codes of a domain's lanes in a dimension, one row for each value a lane can have.
+
+    The last column is mail that came in, which has no lane and so neither tag nor IP.
+    """
+    values = [_OF_LANE[name](domain, lane) for lane in domain.lanes]
+    came_in = _OF_LANE[name](domain, domain.lanes[0]) if name in _OF_DOMAIN else ()
+    values.append(came_in)
+    table = np.full((max(map(len, values)), len(values)), -1, np.int64)
+    for column, own in enumerate(values):
+        for row, value in enumerate(own):
+            table[row, column] = names.index(value)
+    return table
