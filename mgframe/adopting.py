@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from mgframe.checking import check_frame
 from mgframe.errors import FrameError, QueryError, suggestion
 from mgframe.framing import build, make_index
 from mgframe.timespan import (
     Moment,
+    bucket_starts,
     check_resolution,
-    floor,
     json_time,
     localise,
     read_moment,
@@ -24,6 +25,10 @@ from mgframe.timespan import (
 from mgframe.vocabulary import COUNTS, KEYS, NO_KEY, count_name
 
 _TIME_NAMES = ("time", "date", "day", "hour", "timestamp")
+#: A column called total is a sum in most tables, no key.
+_KEY_NAMES = {name: name for name in KEYS if name != "total"}
+_OFFSET = r":\d\d(?:\.\d+)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)$"
+_MOST = 2**53
 
 
 def as_frame(
@@ -85,10 +90,10 @@ def as_frame(
     2026-11-01 00:00:00+00:00 a.com          90       10
     2026-11-02 00:00:00+00:00 a.com          95        5
     """
-    flat = table.reset_index() if any(table.index.names) else table
-    columns = [str(name) for name in flat.columns]
+    flat = _flat(table)
+    columns = list(flat.columns)
     time_column = _time_column(columns, time)
-    key_columns = _named(keys, columns, "keys", {name: name for name in KEYS})
+    key_columns = _named(keys, columns, "keys", _KEY_NAMES)
     count_columns = _count_columns(counts, columns, {time_column, *key_columns.values()})
     times, width = _times(flat[time_column], read_zone(tz), resolution)
     levels = {name: _keys(flat[column]) for name, column in key_columns.items()}
@@ -98,6 +103,22 @@ def as_frame(
     if complete_until is not None:
         meta["complete_until"] = json_time(read_moment(complete_until, argument="complete_until"))
     return check_frame(build(index, values, meta=meta))
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its named index levels as columns, every column called by a text."""
+    if not isinstance(table, pd.DataFrame):
+        raise FrameError(f"as_frame takes a DataFrame, got {type(table).__name__}")
+    named = any(name is not None for name in table.index.names)
+    try:
+        flat = table.reset_index() if named else table
+    except ValueError as error:
+        raise FrameError(f"a level and a column of the table share a name: {error}") from None
+    flat = flat.set_axis([str(name) for name in flat.columns], axis=1)
+    if not flat.columns.is_unique:
+        twice = flat.columns[flat.columns.duplicated()][0]
+        raise FrameError(f"two columns are called {twice!r}; rename or drop one first")
+    return flat
 
 
 def _time_column(columns: list[str], time: str | None) -> str:
@@ -119,7 +140,9 @@ def _named(
     by_default: Mapping[str, str],
 ) -> dict[str, str]:
     """Return level to column; a column is found by its name in lower case with underscores."""
-    plain = {column.strip().lower().replace(" ", "_").replace("-", "_"): column for column in columns}
+    plain = {
+        column.strip().lower().replace(" ", "_").replace("-", "_"): column for column in columns
+    }
     if given is None:
         return {name: plain[word] for word, name in by_default.items() if word in plain}
     names = {given: given} if isinstance(given, str) else given
@@ -160,24 +183,37 @@ def _own_or_known(name: str) -> str:
 def _times(
     column: pd.Series[Any], zone: tzinfo, resolution: str | None
 ) -> tuple[pd.DatetimeIndex, str]:
+    if is_numeric_dtype(column) and len(column):
+        raise FrameError(
+            f"column {column.name!r} holds numbers, not times; for epoch seconds use "
+            "pd.to_datetime(column, unit='s', utc=True) first"
+        )
     try:
-        times = pd.DatetimeIndex(pd.to_datetime(column))
+        # Local times with their offsets (+01:00, +02:00) are read together only as UTC.
+        aware = column.astype(str).str.contains(_OFFSET, regex=True).all()
+        times = pd.DatetimeIndex(pd.to_datetime(column, utc=bool(aware)))
     except (ValueError, TypeError) as error:
         raise FrameError(f"the times of column {column.name!r} cannot be read: {error}") from None
     if times.hasnans:
-        raise FrameError(f"column {column.name!r} has {times.isna().sum()} empty times; drop them")
+        raise FrameError(
+            f"column {column.name!r} has {np.count_nonzero(times.isna())} empty times; drop them"
+        )
     local = localise(times, zone) if times.tz is None else times.tz_convert(zone)
-    width = check_resolution(resolution) if resolution else _width(local.tz_localize(None))
-    crooked = [t for t in local.unique() if floor(t.tz_localize(None), width) != t.tz_localize(None)]
-    if crooked:
-        raise FrameError(f"the time {crooked[0]} does not begin a {width}; round it down first")
+    width = check_resolution(resolution) if resolution else _width(local)
+    crooked = local[local.tz_localize(None) != _starts(local, width).tz_localize(None)]
+    if len(crooked):
+        raise FrameError(f"the time {crooked[0]} is not the start of its {width}; round it down")
     return (local.tz_convert("UTC") if width == "hour" else local).as_unit("us"), width
 
 
-def _width(naive: pd.DatetimeIndex) -> str:
-    if not naive.equals(naive.normalize()):
+def _starts(local: pd.DatetimeIndex, width: str) -> pd.DatetimeIndex:
+    return local.tz_localize(None).floor("h") if width == "hour" else bucket_starts(local, width)
+
+
+def _width(local: pd.DatetimeIndex) -> str:
+    if (local != bucket_starts(local, "day")).any():
         return "hour"
-    return "month" if len(naive.unique()) > 1 and (naive.day == 1).all() else "day"
+    return "month" if len(local.unique()) > 1 and (local.day == 1).all() else "day"
 
 
 def _keys(column: pd.Series[Any]) -> Any:
@@ -193,9 +229,10 @@ def _counts(column: pd.Series[Any], name: str) -> Any:
             f"column {name!r} holds {str(unread.iloc[0])[:40]!r}, which is no count; "
             "read numbers as numbers (pd.read_csv(..., thousands=',')) and leave rates out"
         )
-    if (numbers.dropna() % 1 != 0).any() or (numbers.dropna() < 0).any():
+    known = numbers.dropna()
+    if (known % 1 != 0).any() or not known.between(0, _MOST).all():
         raise FrameError(
-            f"column {name!r} is no count: it holds fractions or negative numbers; a frame holds "
-            "counts, join rates of your own afterwards"
+            f"column {name!r} is no count: it holds fractions, negative or impossible "
+            "numbers; a frame holds counts, join rates of your own afterwards"
         )
     return numbers.astype("Int64").array

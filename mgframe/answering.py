@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from mgframe import parsing
@@ -64,12 +65,13 @@ def totals_frame(asked: Asked, answers: list[Answer], failed: dict[str, str]) ->
         return empty_frame(["time", asked.level], counts_of(asked.events), meta=meta)
     answered_at = pd.Timestamp(min(answer.date for answer in answers))
     total = asked.one_bucket or rows.shape == "time"
-    answered = _window_of(parsing.envelope_of(answers[0].body), rows, asked.window, total=total)
+    times = None if total else parsing.read_times([item["time"] for item in rows.items])
+    answered = _window_of(parsing.envelope_of(answers[0].body), times, asked.window)
     fields = parsing.read_fields(rows.items, asked.events)
     _warn_of_differences(asked, answered, rows, fields.missing_events)
     meta |= _notes(asked, answered, rows, answers[0], answered_at, total=total)
     frame = build(
-        _index(asked.level, rows, answered, total=total),
+        _index(asked.level, rows.keys, times, answered),
         fields.counts,
         absent=fields.absent,
         grid=None if total else _grid(answered, answered_at),
@@ -106,18 +108,19 @@ def _rows(asked: Asked, answers: list[Answer]) -> parsing.Rows:
         parts = [parsing.grouped_rows(answer.body, asked.by) for answer in answers]
     if len(parts) == 1:
         return parts[0]
+    silent = [a.call.label for a, part in zip(answers, parts, strict=True) if not part.items]
+    if asked.by is None and 0 < len(silent) < len(parts):
+        warn(f"{asked.endpoint} answered no buckets for {', '.join(silent[:5])}; no rows for them")
     items, keys, known = [], [], set[str]()
     for part in parts:
-        fresh = [key not in known for key in part.keys]
+        fresh = [key not in known or key == NO_KEY for key in part.keys]
         items += list(compress(part.items, fresh))
         keys += list(compress(part.keys, fresh))
         known |= set(part.keys)
     return parsing.Rows(items, keys, parts[0].shape if parts else "none")
 
 
-def _window_of(
-    envelope: dict[str, Any], rows: parsing.Rows, asked: Window, *, total: bool
-) -> Window:
+def _window_of(envelope: dict[str, Any], times: pd.DatetimeIndex | None, asked: Window) -> Window:
     """Return the window that the answer says or shows; the frame follows the answer."""
     resolution = envelope.get("resolution")
     width = resolution if resolution in RESOLUTIONS else asked.resolution
@@ -126,19 +129,19 @@ def _window_of(
     except (KeyError, ResponseError):
         edges = pd.DatetimeIndex([asked.start, asked.end])
     start, end = floor(edges[0], width), floor(edges[1], width)
-    if not total:  # never narrower than the buckets that came
-        times = parsing.read_times([rows.items[0]["time"], rows.items[-1]["time"]])
+    if times is not None:  # never narrower than the buckets that came
         start, end = min(start, times.min()), max(end, times.max())
     return Window(start, max(start, end), width)
 
 
-def _index(level: str, rows: parsing.Rows, answered: Window, *, total: bool) -> pd.MultiIndex:
-    if total:
-        times = pd.DatetimeIndex([answered.start] * len(rows.items)).as_unit("us")
+def _index(
+    level: str, keys: list[str], times: pd.DatetimeIndex | None, answered: Window
+) -> pd.MultiIndex:
+    if times is None:
+        times = pd.DatetimeIndex([answered.start] * len(keys)).as_unit("us")
     else:
-        times = parsing.read_times([item["time"] for item in rows.items])
         _refuse_crooked(times, answered.resolution)
-    index = make_index(times, {level: rows.keys})
+    index = make_index(times, {level: keys})
     if not index.is_unique:
         twice = index[index.duplicated()][0]
         why = "; nothing tells these rows apart" if NO_KEY in twice else ""
@@ -147,12 +150,13 @@ def _index(level: str, rows: parsing.Rows, answered: Window, *, total: bool) -> 
 
 
 def _refuse_crooked(times: pd.DatetimeIndex, resolution: str) -> None:
-    starts = times.floor("h") if resolution == "hour" else times.normalize()
+    width = pd.Timedelta(hours=1) if resolution == "hour" else pd.Timedelta(days=1)
+    crooked = times.asi8 % (width // pd.Timedelta(microseconds=1)) != 0
     if resolution == "month":
-        starts = starts - pd.to_timedelta(starts.day - 1, unit="D")
-    crooked = times[starts != times]
-    if len(crooked):
-        raise ResponseError(f"the answer's bucket {crooked[0]} does not begin a {resolution}")
+        crooked |= np.asarray(times.day != 1)
+    if crooked.any():
+        wrong = times[crooked][0]
+        raise ResponseError(f"the answer's bucket {wrong} does not begin a {resolution}")
 
 
 def _grid(answered: Window, answered_at: pd.Timestamp) -> pd.DatetimeIndex:

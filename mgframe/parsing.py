@@ -8,9 +8,11 @@ a key gets ``"(none)"``, a count that is no count is a :class:`ResponseError`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
 
@@ -24,18 +26,24 @@ Json = Any
 
 _LOG: Final = logging.getLogger("mgframe")
 _MONTHS: Final = {
-    month: f"{number:02d}"
+    month.encode(): f"{number:02d}".encode()
     for number, month in enumerate(
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
         start=1,
     )
 }
-_UTC_SUFFIXES: Final = frozenset({" UTC", " GMT", " +0000", " -0000"})
+_UTC_SUFFIXES: Final = frozenset({b" UTC", b" GMT", b" +0000", b" -0000"})
+#: Mailgun began in 2010: the zero times of other systems (0001, 1970) are no buckets.
+_YEARS: Final = range(2000, 2200)
 _KEY_MEMBERS: Final = ("key", "name", "value", "group", "id")
 _ENVELOPE: Final = ("description", "tag", "type")
+_FAILED: Final = frozenset({"temporary", "permanent"})
 #: Members that came after 2016; an edition without them had nothing to count.
 _NEWER_MEMBERS: Final = frozenset({"webhook", "delayed_bounce"})
 _LOWER_CASE: Final = frozenset({"country", "device"})
+#: Above it JSON numbers are not exact everywhere, and sums would leave 64 bits: it is no count.
+_MOST: Final = 2**53
+_WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
 
 
 @dataclass(frozen=True)
@@ -70,19 +78,35 @@ def read_times(texts: Sequence[str]) -> pd.DatetimeIndex:
     ResponseError
         A text is no such time.
     """
+    times = _read_fixed_width(texts)
+    if times is None:  # the slow way, which says which text is wrong
+        times = pd.DatetimeIndex([read_time(text) for text in texts], dtype="datetime64[us, UTC]")
+    if len(times) and not {times.min().year, times.max().year} <= set(_YEARS):
+        raise ResponseError(f"the answer's times run from {times.min()} to {times.max()}")
+    return times
+
+
+def _read_fixed_width(texts: Sequence[str]) -> pd.DatetimeIndex | None:
+    """Read texts like "Mon, 17 Feb 2025 00:00:00 UTC" all at once; None for all others."""
     try:
-        if all(text[25:] in _UTC_SUFFIXES for text in texts):
-            return _read_fixed_width(texts)
-    except (KeyError, TypeError, ValueError):
-        pass  # the slow way below says which text is wrong
-    stamps = [read_time(text) for text in texts]
-    return pd.DatetimeIndex(stamps, dtype="datetime64[us, UTC]")
+        table = np.array(texts, dtype="S")
+        chars = table.view("S1").reshape(len(table), -1)
+        if not set(_part(chars, 25, None).tolist()) <= _UTC_SUFFIXES:
+            return None
+        months, which = np.unique(_part(chars, 8, 11), return_inverse=True)
+        numbers = np.array([_MONTHS[month] for month in months.tolist()])
+        iso = np.full((len(table), 19), b"-")  # an ISO text is what numpy reads fastest
+        iso[:, :4], iso[:, 5:7] = chars[:, 12:16], numbers[which].view("S1").reshape(-1, 2)
+        iso[:, 8:10], iso[:, 10], iso[:, 11:] = chars[:, 5:7], b"T", chars[:, 17:25]
+        return pd.DatetimeIndex(_part(iso, 0, 19).astype("datetime64[us]")).tz_localize("UTC")
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
-def _read_fixed_width(texts: Sequence[str]) -> pd.DatetimeIndex:
-    # "Mon, 17 Feb 2025 00:00:00 UTC": an ISO text of its parts is what numpy reads fastest.
-    iso = [f"{t[12:16]}-{_MONTHS[t[8:11]]}-{t[5:7]}T{t[17:25]}" for t in texts]
-    return pd.DatetimeIndex(np.array(iso, dtype="datetime64[us]")).tz_localize("UTC")
+def _part(chars: Any, first: int, last: int | None) -> Any:
+    """Return some columns of a table of characters as one text a row."""
+    part = np.ascontiguousarray(chars[:, first:last])
+    return part.view(f"S{part.shape[1]}").ravel()
 
 
 def read_time(text: Json) -> pd.Timestamp:
@@ -101,10 +125,10 @@ def _time_or_none(text: Json) -> pd.Timestamp | None:
     try:
         parsed = parsedate_to_datetime(text.replace(" UTC", " GMT"))
         stamp = pd.Timestamp(parsed)
+        stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+        return stamp.as_unit("us")
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    return stamp.as_unit("us")
 
 
 # ---------------------------------------------------------------- envelopes and shapes
@@ -118,15 +142,19 @@ def envelope_of(body: Json) -> dict[str, Json]:
     ResponseError
         The answer is neither an envelope with ``stats`` nor a list of them.
     """
-    envelope = body[0] if isinstance(body, list) and body else body
-    if isinstance(body, list) and not body:
+    if body == []:
         return {}
+    envelope = body[0] if isinstance(body, list) else body
+    _refuse_other(envelope)
+    return {name: value for name, value in envelope.items() if name != "stats"}
+
+
+def _refuse_other(envelope: Json) -> None:
     if not isinstance(envelope, dict) or "stats" not in envelope:
         raise ResponseError(
             "the answer is not what the Stats API documents: an object with 'stats' was expected, "
-            f"got {str(body)[:80]!r}"
+            f"got {str(envelope)[:80]!r}"
         )
-    return {name: value for name, value in envelope.items() if name != "stats"}
 
 
 def envelope_notes(envelope: Mapping[str, Json]) -> dict[str, Json]:
@@ -136,8 +164,8 @@ def envelope_notes(envelope: Mapping[str, Json]) -> dict[str, Json]:
 
 def plain_rows(body: Json, key: str) -> Rows:
     """Return the items of an ungrouped answer, all with the same key."""
-    envelope_of(body)
-    items = _items(body["stats"] if isinstance(body, dict) else None)
+    _refuse_other(body)
+    items = _items(body["stats"])
     return Rows(items, [key] * len(items), "plain")
 
 
@@ -173,9 +201,7 @@ def grouped_rows(body: Json, by: str) -> Rows:
 def _items(stats: Json) -> list[dict[str, Json]]:
     if stats is None:
         return []
-    if not isinstance(stats, list) or not all(
-        type(item) is dict and "time" in item for item in stats
-    ):
+    if not isinstance(stats, list) or not all(type(i) is dict and "time" in i for i in stats):
         raise ResponseError("the answer's 'stats' is not a list of buckets that have a 'time'")
     return stats
 
@@ -184,7 +210,7 @@ def _from_envelopes(envelopes: list[Json], by: str) -> Rows:
     items: list[dict[str, Json]] = []
     keys: list[str] = []
     for envelope in envelopes:
-        envelope_of(envelope)
+        _refuse_other(envelope)
         part = _items(envelope["stats"])
         items += part
         keys += [_key(_envelope_key(envelope, by), by)] * len(part)
@@ -217,7 +243,8 @@ def _envelope_key(envelope: Mapping[str, Json], by: str) -> Json:
 
 
 def _key(value: Json, by: str) -> str:
-    text = "" if value is None else str(value).strip()
+    # A name that no encoding can hold (half of a surrogate pair) would fail much later.
+    text = value.strip().encode(errors="replace").decode() if isinstance(value, str) else ""
     return (text.lower() if by in _LOWER_CASE else text) or NO_KEY
 
 
@@ -239,98 +266,111 @@ def read_fields(items: Sequence[dict[str, Json]], events: Sequence[str]) -> Fiel
     fields = Fields()
     _log_unknown(items, {"time", "type", *KEYS, *EVENTS, *_KEY_MEMBERS}, "item")
     for event in events:
-        blocks = _members(items, event)
-        if items and not any(blocks):
-            fields.missing_events.append(event)
-        _read_event(event, blocks, fields)
+        _read_event(event, _members(items, event, "stats"), fields)
     return fields
 
 
-def _read_event(event: str, blocks: list[Json], fields: Fields) -> None:
+def _read_event(event: str, found: Sequence[Json], fields: Fields) -> None:
+    if found and not any(found):
+        fields.missing_events.append(event)
     wanted = [count for count in COUNTS.values() if count.path and count.path[0] == event]
     for parent in dict.fromkeys(count.path[:-1] for count in wanted):
-        inner = _descend(blocks, parent[1:], event)
+        blocks = _descend(found, parent[1:], event)
         members = {count.path[-1]: count.name for count in wanted if count.path[:-1] == parent}
-        columns = _all_whole(inner, list(members)) or _each_whole(inner, list(members), parent)
+        columns = _all_whole(blocks, list(members)) or _each_whole(blocks, list(members), parent)
         for name, values in zip(members.values(), columns, strict=True):
             fields.counts[name] = values
-            if name in _NEWER_MEMBERS and any(inner) and fields.counts[name].isna().all():
+            if name in _NEWER_MEMBERS and any(blocks) and values.isna().all():
                 fields.absent.add(name)
     if event in ("opened", "clicked"):
         _complete_unique(f"unique_{event}", fields.counts[event], fields)
 
 
-def _descend(blocks: list[Json], path: Sequence[str], event: str) -> list[Json]:
+def _descend(blocks: Sequence[Json], path: Sequence[str], event: str) -> Sequence[Json]:
     for name in path:
-        blocks = _members(blocks, name)
-    if not set(map(type, blocks)) <= {dict, NoneType}:
-        raise ResponseError(f"the answer's {event!r} is not an object of counts")
+        inner = _members(blocks, name, event)
+        _log_unknown(filter(None, blocks), _FAILED, event)
+        blocks = inner
     return blocks
 
 
-def _members(blocks: Sequence[Json], name: str) -> list[Json]:
+def _members(blocks: Sequence[Json], name: str, where: str) -> list[Json]:
     """Return one member of every block, None where it is missing."""
     try:
-        return [block[name] for block in blocks]
+        return list(map(itemgetter(name), blocks))
     except (KeyError, TypeError):
-        return [block.get(name) if isinstance(block, dict) else None for block in blocks]
+        if not set(map(type, blocks)) <= {dict, NoneType}:
+            raise ResponseError(f"the answer's {where!r} is not an object of counts") from None
+        return [None if block is None else block.get(name) for block in blocks]
 
 
-def _all_whole(blocks: list[Json], members: Sequence[str]) -> list[Any] | None:
+def _all_whole(blocks: Sequence[Json], members: Sequence[str]) -> list[Any] | None:
     """Read blocks that hold just these members as whole numbers; None for all others."""
     try:
-        if set(map(len, blocks)) != {len(members)}:
+        if sum(map(len, blocks)) != len(blocks) * len(members):
             return None
-        columns = [np.array([block[member] for block in blocks]) for member in members]
+        columns = [_counts_or_none([block[member] for block in blocks]) for member in members]
     except (KeyError, TypeError):
         return None
-    if any(column.dtype != np.int64 or column.min() < 0 for column in columns):
+    return None if any(column is None for column in columns) else columns
+
+
+def _counts_or_none(values: list[Json]) -> Any:
+    """Return whole numbers from 0 up as a column without NA; None where a value is no such."""
+    if list(map(type, values)).count(int) < len(values):  # numpy would take true for 1
         return None
-    return [pd.arrays.IntegerArray(c, np.zeros(len(c), dtype=bool)) for c in columns]
+    try:
+        data = np.fromiter(values, dtype=np.int64, count=len(values))
+    except OverflowError:
+        return None
+    if len(data) and (data.min() < 0 or data.max() > _MOST):
+        return None
+    return pd.arrays.IntegerArray(data, np.zeros(len(data), dtype=bool))
 
 
-def _each_whole(blocks: list[Json], members: Sequence[str], path: Sequence[str]) -> list[Any]:
+def _each_whole(blocks: Sequence[Json], members: Sequence[str], path: Sequence[str]) -> list[Any]:
     """Read member by member where some are missing, textual, wrong or not known."""
-    known = {*members, "temporary", "permanent"}
-    _log_unknown((block for block in blocks if block), known, ".".join(path))
-    return [_whole_numbers(_members(blocks, m), ".".join((*path, m))) for m in members]
+    where = ".".join(path)
+    columns = [_whole_numbers(_members(blocks, m, where), f"{where}.{m}") for m in members]
+    _log_unknown(filter(None, blocks), {*members}, where)
+    return columns
 
 
 def _complete_unique(name: str, totals: Any, fields: Fields) -> None:
     """Mailgun leaves ``unique`` out where it is 0; where the total is above 0 it is unknown."""
     uniques = fields.counts[name]
-    nothing = np.asarray(uniques.isna()) & np.asarray((totals == 0).fillna(value=False))
+    nothing = uniques.isna() & (totals == 0).to_numpy(dtype=bool, na_value=False)
     if nothing.any():
         uniques[nothing] = 0
 
 
 def _whole_numbers(values: list[Json], path: str) -> Any:
-    numbers = [_whole_number(value, path) for value in values]
-    mask = np.array([number is None for number in numbers], dtype=bool)
-    try:
-        data = np.array([number or 0 for number in numbers], dtype=np.int64)
-    except OverflowError:
-        raise ResponseError(f"a count of {path} is too large for 64 bits") from None
-    if len(data) and data.min() < 0:
-        raise ResponseError(f"the answer counts {data.min()} for {path}; a count is never negative")
-    return pd.arrays.IntegerArray(data, mask)
+    if (counts := _counts_or_none(values)) is not None:
+        return counts
+    if not set(map(type, values)) <= {int, NoneType}:
+        values = [_whole_number(value, path) for value in values]
+    unknown = np.array([value is None for value in values], dtype=bool)
+    counts = _counts_or_none([0 if value is None else value for value in values])
+    if counts is None:
+        wrong = next(v for v in values if v is not None and not 0 <= v <= _MOST)
+        why = "a count is never negative" if wrong < 0 else "no count is that large"
+        raise ResponseError(f"the answer counts {wrong} for {path}; {why}")
+    return pd.arrays.IntegerArray(counts.to_numpy(), unknown)
 
 
 def _whole_number(value: Json, path: str) -> int | None:
     # An edition of 2015 printed a total as text, "15".
-    if value is None:
-        return None
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if value is None or type(value) is int:
         return value
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
     raise ResponseError(f"the answer has {str(value)[:40]!r} for {path}, which is no count")
 
 
 _logged: set[str] = set()
 
 
-def _log_unknown(blocks: Iterable[Mapping[str, Json]], known: set[str], where: str) -> None:
+def _log_unknown(blocks: Iterable[Mapping[str, Json]], known: Set[str], where: str) -> None:
     for name in set().union(*blocks) - known:
         text = f"{where}: {str(name)[:60]}"
         if text not in _logged:
@@ -356,7 +396,10 @@ def counters_of(body: Json, level: str) -> dict[str, dict[str, Json]]:
             f"the answer has no {plural!r} with counters by {level}, as is documented; "
             f"got {str(body)[:80]!r}"
         )
-    return {_key(key, level): row for key, row in found.items()}
+    counters = {_key(key, level): row for key, row in found.items()}
+    if len(counters) < len(found):
+        raise ResponseError(f"the answer names a {level} twice, in other spellings")
+    return counters
 
 
 def read_counters(rows: Sequence[dict[str, Json]]) -> dict[str, Any]:
