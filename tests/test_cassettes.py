@@ -111,8 +111,9 @@ def test_domains(cassette: Cassette) -> None:
 def test_a_question_that_was_not_recorded_says_how_to_record_it(tmp_path: Path) -> None:
     from cassette_tools import open_cassette
 
-    with pytest.raises(FileNotFoundError, match="record it with: pytest"), open_cassette(
-        tmp_path / "nothing.yaml", None
+    with (
+        pytest.raises(FileNotFoundError, match="record it with: pytest"),
+        open_cassette(tmp_path / "nothing.yaml", None),
     ):
         pass
 
