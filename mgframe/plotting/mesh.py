@@ -17,6 +17,8 @@ Floats = npt.NDArray[np.float64]
 #: From dark to light without a change of hue: it survives colour blindness and print.
 _COLOUR_MAP: Final = "cividis"
 _LABEL_WIDTH: Final = 34
+#: With more columns the white edges would hide the colours between them.
+_MOST_EDGED: Final = 62
 NO_DATA: Final = "#D9D9D9"
 GREY_NOTE: Final = "Grey: no data."
 OPEN_NOTE: Final = "Hatched: open bucket, still counting."
@@ -41,7 +43,7 @@ def draw_mesh(
         vmax=high,
         gid=gid,
         edgecolors="white",
-        linewidth=0.4 if table.size <= 2000 else 0.0,
+        linewidth=0.4 if table.shape[1] <= _MOST_EDGED else 0.0,
     )
     ax.invert_yaxis()
     ax.tick_params(labelsize="small", length=0)
