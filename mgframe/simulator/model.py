@@ -132,7 +132,7 @@ class Model:
     def lifetime(self) -> Window:
         """Return one window of months from the account's creation to the clock."""
         first, last = (np.datetime64(d.replace(tzinfo=None), "M") for d in (self.created, self.now))
-        return Window(np.arange(first, last + 1), "month")
+        return Window(np.arange(first, last + np.timedelta64(1, "M")), "month")
 
     def lifetime_tally(self, domain: Domain, dimension: str) -> Tally:
         """Return a domain's counts by provider, device or country since it was created."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from mgframe.vocabulary import RESOLUTIONS
 MOST_BUCKETS: Final = 50_000
 
 _UNITS: Final = {"h": "hour", "d": "day", "m": "month"}
-_CODES: Final = {"hour": "h", "day": "D", "month": "M"}
+_CODES: Final[dict[str, Literal["h", "D", "M"]]] = {"hour": "h", "day": "D", "month": "M"}
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -40,7 +40,7 @@ class Window:
     @property
     def edges(self) -> NDArray[np.int64]:
         """The hours since 1970 that the buckets begin with, and the one that ends the last."""
-        stepped = np.append(self.starts, self.starts[-1:] + 1)
+        stepped = np.append(self.starts, self.starts[-1:] + steps(1, self.resolution))
         return np.asarray(stepped.astype("datetime64[h]").astype(np.int64))
 
 
@@ -73,6 +73,11 @@ def floored(moment: datetime, resolution: str) -> np.datetime64:
     return start
 
 
+def steps(count: int, resolution: str) -> np.timedelta64:
+    """Return the length of so many buckets."""
+    return np.timedelta64(count, _CODES[resolution])
+
+
 def parse_resolution(text: str | None) -> str | None:
     """Return a resolution, None where there is none."""
     if text is not None and text not in RESOLUTIONS:
@@ -99,7 +104,7 @@ def parse_window(
     last = parse_moment(end, "end") if end is not None else now
     if duration is not None:
         count, unit = _parse_duration(duration)
-        opening = floored(last, unit) - (count - 1)
+        opening = floored(last, unit) - steps(count - 1, unit)
         chosen = asked if explicit_resolution and asked else unit
         return _dense(opening, floored(last, chosen), chosen)
     chosen = asked or "day"
@@ -134,4 +139,4 @@ def _dense(first: np.datetime64, last: np.datetime64, resolution: str) -> Window
         raise BadRequest("'start' parameter is invalid: it is after 'end'")
     if count > MOST_BUCKETS:
         raise BadRequest(f"the window is too large: {count} buckets, at most {MOST_BUCKETS}")
-    return Window(start + np.arange(count), resolution)
+    return Window(start + np.arange(count).astype(f"timedelta64[{code}]"), resolution)
