@@ -13,7 +13,7 @@ import pandas as pd
 from mgframe.answering import lifetime_frame
 from mgframe.asking import make_call, notice, read_domains
 from mgframe.client import Answer, Client
-from mgframe.planning import OnError, Question, check_on_error, fetch
+from mgframe.planning import OnError, Question, check_on_error, client_of, fetch
 
 _AGGREGATES: Final = {"provider": "providers", "device": "devices", "country": "countries"}
 
@@ -153,13 +153,13 @@ def _aggregates(
     progress: bool | None,
     client: Client | None,
 ) -> Question:
-    assert client is not None
+    asked = client_of(client)
     names, whether = read_domains(domain), check_on_error(on_error)
     notice()
     template = f"/v3/{{domain}}/aggregates/{_AGGREGATES[level]}"
     calls = tuple(make_call(template, (), label=name) for name in names)
 
     def finish(answers: list[Answer], failed: dict[str, str]) -> pd.DataFrame:
-        return lifetime_frame(client, f"GET {template}", level, answers, failed)
+        return lifetime_frame(asked, f"GET {template}", level, answers, failed)
 
-    return Question(calls, finish, on_error=whether, progress=progress)
+    return Question(asked, calls, finish, on_error=whether, progress=progress)

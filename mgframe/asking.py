@@ -6,11 +6,12 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from datetime import tzinfo
+from typing import Final, Literal
 
 from mgframe.client import Call, Client, segment
 from mgframe.errors import DeprecationNotice, QueryError, suggestion, warn
-from mgframe.timespan import Window, api_time, resolve
+from mgframe.timespan import Moment, Window, api_time, resolve
 from mgframe.vocabulary import EVENTS, STATS_DEPRECATED
 
 Group = Literal[
@@ -36,16 +37,34 @@ def notice() -> None:
             warn(f"{STATS_DEPRECATED} MGFRAME_STATS_NOTICE=off silences this.", DeprecationNotice)
 
 
-def read_window(client: Client, *words: Any) -> Window:
-    """Return the window of a fetch function's arguments, in the order of its signature."""
-    notice()
-    names = ("start", "end", "last", "period", "duration", "resolution", "tz", "partial")
-    return resolve(**dict(zip(names, words, strict=True)), now=client.now())
+def read_window(
+    client: Client,
+    start: Moment | None,
+    end: Moment | None,
+    last: str | None,
+    period: str | None,
+    duration: str | None,
+    resolution: str | None,
+    tz: str | tzinfo | None,
+    partial: bool,
+) -> Window:
+    """Return the window of a fetch function's arguments, by the client's clock."""
+    return resolve(
+        start=start,
+        end=end,
+        last=last,
+        period=period,
+        duration=duration,
+        resolution=resolution,
+        tz=tz,
+        partial=partial,
+        now=client.now(),
+    )
 
 
 def read_events(events: str | Iterable[str] | None) -> tuple[str, ...]:
     """Return the events to ask for in their fixed order, all for None."""
-    chosen = EVENTS if events is None else (events,) if isinstance(events, str) else tuple(events)
+    chosen = EVENTS if events is None else tuple(_names(events, "events"))
     if not chosen:
         raise QueryError(f"events is empty; choose of {', '.join(EVENTS)}, or leave it out for all")
     for event in chosen:
@@ -59,10 +78,18 @@ def read_events(events: str | Iterable[str] | None) -> tuple[str, ...]:
 
 def read_domains(domain: str | Iterable[str]) -> list[str]:
     """Return one domain or several as a list in lower case, each once."""
-    names = [domain] if isinstance(domain, str) else list(domain)
+    names = _names(domain, "domain")
     if not names:
         raise QueryError("the list of domains is empty; leave it out for all active domains")
     return list(dict.fromkeys(_domain(name) for name in names))
+
+
+def _names(given: str | Iterable[str], argument: str) -> list[str]:
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise QueryError(f"{argument}={given!r} must be a name or a list of names")
+    return list(given)
 
 
 def _domain(name: object) -> str:
@@ -106,8 +133,13 @@ def read_filter(where: Mapping[str, str] | None) -> Params:
     return (("filter", f"{key}:{text}"),)
 
 
+def account_key(client: Client) -> str:
+    """Return the key of the account's rows: the subaccount's id, else ``"account"``."""
+    return client.subaccount or "account"
+
+
 def make_call(template: str, params: Params, *, label: str = "") -> Call:
-    """Return a GET; `label` is the domain where the path has one."""
+    """Return a GET; `label` is the key of its rows, and the domain where the path has one."""
     path = template.replace("{domain}", segment(label)) if "{domain}" in template else template
     return Call("GET", path, params, endpoint=f"GET {template}", label=label)
 

@@ -291,8 +291,11 @@ class Client:
                 f"{name}, a redirect, which is not followed because it would carry the key "
                 "elsewhere; check base_url"
             )
+        content = response.content
+        for secret in self._secrets():  # a proxy may echo the request
+            content = content.replace(secret.encode("latin-1"), b"[key]")
         try:
-            return json.loads(response.content, parse_constant=finite, parse_float=finite)
+            return json.loads(content, parse_constant=finite, parse_float=finite)
         except (ValueError, RecursionError) as error:
             reason = str(error)
         start = self._clean(text_of(response))[:80]
@@ -333,11 +336,15 @@ class Client:
         except Exception:  # noqa: BLE001 - a failed probe must never hide the first error
             return None
 
-    def _clean(self, text: str) -> str:
-        """Return `text` on one line, printable, and without the key in any of its forms."""
+    def _secrets(self) -> tuple[str, ...]:
+        """Return the forms in which a server may repeat the key."""
         key = str(self._auth.password)
         basic = base64.b64encode(f"api:{key}".encode("latin-1")).decode().rstrip("=")
-        for secret in (key, basic, quote(key, safe="")):
+        return key, basic, quote(key, safe="")
+
+    def _clean(self, text: str) -> str:
+        """Return `text` on one line, printable, and without the key in any of its forms."""
+        for secret in self._secrets():
             text = text.replace(secret, "[key]")
         text = text[:_READ]
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())

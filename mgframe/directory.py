@@ -11,7 +11,7 @@ from mgframe.client import Answer, Call, Client
 from mgframe.errors import ResponseError
 from mgframe.framing import with_meta
 from mgframe.parsing import read_times
-from mgframe.planning import Question, fetch
+from mgframe.planning import Question, client_of, fetch
 from mgframe.timespan import json_time
 
 _PAGE: Final = 1000
@@ -50,8 +50,7 @@ def domains(*, client: Client | None = None) -> Question:
     1  news.example.com  active
     2  shop.example.com  active
     """
-    assert client is not None
-    return listing(client, lambda table: table)
+    return listing(client_of(client), lambda table: table)
 
 
 def listing(client: Client, then: Callable[[pd.DataFrame], pd.DataFrame | Question]) -> Question:
@@ -79,7 +78,7 @@ def _page(
             )
         return then(_table(read, client))
 
-    return Question((call,), finish, follow_up="one request for each further 1,000 domains")
+    return Question(client, (call,), finish, follow_up="one request for each further 1,000 domains")
 
 
 def _items(answer: Answer) -> list[dict[str, Any]]:

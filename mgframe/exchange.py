@@ -231,7 +231,7 @@ def error_of(
     if failure.again:
         later = f"The server asks to wait {math.ceil(wait)} s; t" if wait else "T"
         hint = f"{later}ry again later (gave up after {tries})"
-    about = f"Asked about {call.label}. " if call.label else ""
+    about = f"Asked about {call.label}. " if "{domain}" in call.endpoint else ""
     details = {
         "endpoint": call.endpoint or f"{call.method} {call.path}",
         "region": region,

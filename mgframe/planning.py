@@ -11,14 +11,16 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, ParamSpec
 
 import pandas as pd
 
 from mgframe.client import LIMITS, Answer, Call, Client, default_client
-from mgframe.errors import ConfigurationError, MgframeError, QueryError, warn
+from mgframe.errors import ConfigurationError, MgframeError, QueryError, ResponseError, warn
+from mgframe.exchange import name_of
 
 P = ParamSpec("P")
 
@@ -31,12 +33,14 @@ _SECONDS_A_REQUEST: Final = 0.3
 
 @dataclass(frozen=True)
 class Question:
-    """Calls to send, and what makes their answers a frame, or a further question.
+    """Calls to send to a client, and what makes their answers a frame, or a further question.
 
+    `finish` takes the answers and, by label, what failed.
     `follow_up` says in words which further requests depend on the answers. `on_error` is
     ``"raise"``, or ``"warn"`` to keep the answers that did come.
     """
 
+    client: Client
     calls: tuple[Call, ...]
     finish: Callable[[list[Answer], dict[str, str]], pd.DataFrame | Question]
     follow_up: str = ""
@@ -99,21 +103,19 @@ def _request_line(call: Call) -> str:
 
 def fetch(ask: Callable[P, Question]) -> Callable[P, pd.DataFrame]:
     """Turn a function that returns a :class:`Question` into one that returns its frame."""
-    signature = inspect.signature(ask)
 
     @functools.wraps(ask)
     def fetched(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        bound = signature.bind(*args, **kwargs)
-        client = _client(bound.arguments.get("client"))
-        bound.arguments["client"] = client
-        return _run(ask(*bound.args, **bound.kwargs), client)
+        return _run(ask(*args, **kwargs))
 
-    fetched.__signature__ = signature.replace(return_annotation=pd.DataFrame)  # type: ignore[attr-defined]
+    signature = inspect.signature(ask).replace(return_annotation=pd.DataFrame)
+    fetched.__signature__ = signature  # type: ignore[attr-defined]
     fetched.__annotations__ = {**ask.__annotations__, "return": "pd.DataFrame"}
     return fetched
 
 
-def _client(client: object) -> Client:
+def client_of(client: Client | None) -> Client:
+    """Return the client given, else the one that the environment describes."""
     if client is None:
         return default_client()
     if not isinstance(client, Client):
@@ -124,32 +126,61 @@ def _client(client: object) -> Client:
     return client
 
 
-def _run(question: Question, client: Client) -> pd.DataFrame:
+def _run(question: Question) -> pd.DataFrame:
     while True:
         keep = question.on_error == "warn"
-        outcomes = client.send_all(question.calls, keep_errors=keep, progress=question.progress)
-        answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-        result = question.finish(answers, _failures(question.calls, outcomes))
+        outcomes = question.client.send_all(
+            question.calls, keep_errors=keep, progress=question.progress
+        )
+        result = _finished(question, dict(zip(question.calls, outcomes, strict=True)))
         if isinstance(result, pd.DataFrame):
             return result
         question = result
 
 
-def _failures(calls: Sequence[Call], outcomes: Sequence[Outcome]) -> dict[str, str]:
+def _finished(question: Question, outcomes: dict[Call, Outcome]) -> pd.DataFrame | Question:
+    """Finish a question; an answer that cannot be read counts as a failed call."""
+    answers = [outcome for outcome in outcomes.values() if isinstance(outcome, Answer)]
+    try:
+        return question.finish(answers, _failures(outcomes))
+    except ResponseError:
+        unread = {call: _unread(question, answer) for call, answer in _answered(outcomes)}
+        wrong = {call: error for call, error in unread.items() if error is not None}
+        if not wrong:  # only together do they contradict each other
+            raise
+        if question.on_error == "raise":
+            raise next(iter(wrong.values())) from None
+        return _finished(question, {**outcomes, **wrong})
+
+
+def _answered(outcomes: dict[Call, Outcome]) -> list[tuple[Call, Answer]]:
+    return [(call, outcome) for call, outcome in outcomes.items() if isinstance(outcome, Answer)]
+
+
+def _unread(question: Question, answer: Answer) -> ResponseError | None:
+    """Return why this answer alone cannot be read, in words that name it; None where it can."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            question.finish([answer], {})
+    except ResponseError as error:
+        return ResponseError(f"{name_of(answer.call)}: {error}")
+    return None
+
+
+def _failures(outcomes: dict[Call, Outcome]) -> dict[str, str]:
     """Report what failed, by label; where everything failed, that is an outage, so raise."""
     failed = {
         call.label or call.endpoint: outcome
-        for call, outcome in zip(calls, outcomes, strict=True)
+        for call, outcome in outcomes.items()
         if isinstance(outcome, MgframeError)
     }
-    if failed and len(failed) == len(calls):
+    if failed and len(failed) == len(outcomes):
         raise next(iter(failed.values()))
     if failed:
         named = "; ".join(f"{label}: {error}" for label, error in list(failed.items())[:3])
         more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        warn(
-            f"{len(failed)} of {len(calls)} requests failed, their rows are missing: {named}{more}"
-        )
+        number = f"{len(failed)} of {len(outcomes)}"
+        warn(f"{number} requests failed, their rows are missing: {named}{more}")
     return {label: type(error).__name__ for label, error in failed.items()}
 
 
@@ -197,8 +228,5 @@ def plan(function: Callable[..., pd.DataFrame], *args: Any, **kwargs: Any) -> Pl
         raise QueryError(
             f"mg.plan takes a fetch function such as mg.domain_totals, not {function!r}"
         )
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    client = _client(bound.arguments.get("client"))
-    bound.arguments["client"] = client
-    question = ask(*bound.args, **bound.kwargs)
-    return Plan(question.calls, question.follow_up, client.connections)
+    question: Question = ask(*args, **kwargs)
+    return Plan(question.calls, question.follow_up, question.client.connections)

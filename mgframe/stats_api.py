@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
-from typing import Final
 
 import pandas as pd
 
@@ -16,6 +15,7 @@ from mgframe.answering import Asked, totals_frame
 from mgframe.asking import (
     KEY_GROUPS,
     Group,
+    account_key,
     make_call,
     notice,
     read_domains,
@@ -29,7 +29,7 @@ from mgframe.client import Answer, Client
 from mgframe.directory import active, listing
 from mgframe.errors import QueryError
 from mgframe.framing import meta_of, with_meta
-from mgframe.planning import OnError, Question, check_on_error, fetch
+from mgframe.planning import OnError, Question, check_on_error, client_of, fetch
 from mgframe.timespan import (
     Moment,
     Window,
@@ -38,9 +38,6 @@ from mgframe.timespan import (
     floor,
     read_moment,
 )
-
-_LARGE_PAGE: Final = 1000
-
 
 # ---------------------------------------------------------------- totals
 
@@ -113,12 +110,13 @@ def account_totals(
     >>> df.shape[0], df.index.names
     (7, FrozenList(['time', 'account']))
     """
-    assert client is not None
+    client = client_of(client)
+    notice()
     window = read_window(client, start, end, last, period, duration, resolution, tz, partial)
     chosen = read_events(events)
-    call = make_call("/v3/stats/total", window_params(chosen, window))
+    call = make_call("/v3/stats/total", window_params(chosen, window), label=account_key(client))
     asked = Asked(client, call.endpoint, "account", chosen, window, call.params)
-    return Question((call,), lambda answers, failed: totals_frame(asked, answers, failed))
+    return Question(client, (call,), lambda answers, failed: totals_frame(asked, answers, failed))
 
 
 @fetch
@@ -183,7 +181,8 @@ def domain_totals(
     >>> df.mg.rates(["delivery_rate", "bounce_rate"]).shape
     (30, 2)
     """
-    assert client is not None
+    client = client_of(client)
+    notice()
     window = read_window(client, start, end, last, period, duration, resolution, tz, partial)
     chosen, whether = read_events(events), check_on_error(on_error)
     params = window_params(chosen, window)
@@ -195,6 +194,7 @@ def domain_totals(
         if not calls:
             return totals_frame(asked, [], {})
         return Question(
+            client,
             calls,
             lambda answers, failed: totals_frame(asked, answers, failed),
             on_error=whether,
@@ -203,7 +203,7 @@ def domain_totals(
 
     if domain is None:
         pages = listing(client, lambda table: of_domains(active(table)))
-        return Question(pages.calls, pages.finish, "one request for each active domain")
+        return Question(client, pages.calls, pages.finish, "one request for each active domain")
     question = of_domains(read_domains(domain))
     assert isinstance(question, Question)
     return question
@@ -260,7 +260,7 @@ def domain_snapshot(
     >>> mg.domain_snapshot("2026-11-13", events="delivered", client=mg.demo()).shape[0]
     3
     """
-    assert client is not None
+    client = client_of(client)
     notice()
     chosen, width = read_events(events), check_resolution(resolution)
     moment = floor(read_moment(at, argument="at"), width)
@@ -275,11 +275,11 @@ def domain_snapshot(
     endpoint = "GET /v3/stats/total/domains"
     asked = Asked(client, endpoint, "domain", chosen, window, by="domain", params=params)
     if limit is None:
-        return _snapshot_page(asked, [], None)
+        return _snapshot_page(asked, [], frozenset(), None)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
         raise QueryError(f"limit={limit!r} must be a whole number: how many domains to skip")
     call = make_call("/v3/stats/total/domains", (*params, ("limit", str(limit))))
-    return Question((call,), lambda answers, failed: totals_frame(asked, answers, failed))
+    return Question(client, (call,), lambda answers, failed: totals_frame(asked, answers, failed))
 
 
 @fetch
@@ -341,53 +341,53 @@ def grouped_totals(
     >>> df.index.names
     FrozenList(['time', 'provider'])
     """
-    assert client is not None
+    client = client_of(client)
+    notice()
     window = read_window(client, start, end, last, period, duration, resolution, tz, partial)
     chosen, group, filters = read_events(events), read_group(by), read_filter(where)
     params = window_params(chosen, window) + filters + ((("group", group),) if group else ())
     key_group = group if group in KEY_GROUPS else None
-    call = make_call("/v3/stats/filter", params)
+    # Without a group the rows are those of the filter, not of the whole account.
+    level, key = filters[0][1].split(":", 1) if filters else ("account", account_key(client))
+    call = make_call("/v3/stats/filter", params, label=key)
     asked = Asked(
         client,
         call.endpoint,
-        key_group or "account",
+        key_group or level,
         chosen,
         window,
         params,
         by=key_group,
         one_bucket=group == "total",
     )
-    return Question((call,), lambda answers, failed: totals_frame(asked, answers, failed))
+    return Question(client, (call,), lambda answers, failed: totals_frame(asked, answers, failed))
 
 
 # ---------------------------------------------------------------- pages of the snapshot
 
 
-def _snapshot_page(asked: Asked, pages: list[Answer], limit: int | None) -> Question:
+def _snapshot_page(
+    asked: Asked, pages: list[Answer], known: frozenset[str], limit: int | None
+) -> Question:
     """Ask page after page, whichever way the server reads ``limit``.
 
-    Documented is "domains to skip". A page that holds all domains known so far shows the other
-    reading, the size of a page; then one page large enough is asked for.
+    Documented is "domains to skip": then the rows of each page are added to the limit, until a page
+    is empty. Where it is the size of a page instead, the same sum makes each page twice as large,
+    until one that holds all domains known so far is shorter than was asked for.
     """
     extra = () if limit is None else (("limit", str(limit)),)
     call = make_call("/v3/stats/total/domains", asked.params + extra)
 
     def finish(answers: list[Answer], failed: dict[str, str]) -> pd.DataFrame | Question:
-        known = {domain for page in pages for domain in _domains_on(page)}
-        found = _domains_on(answers[0])
-        if not found:
-            return _snapshot_frame(asked, pages or answers, "skip", failed)
-        if not known or not known <= found:
-            return _snapshot_page(asked, [*pages, *answers], len(known | found))
-        if limit is not None and len(found) < limit:
-            return _snapshot_frame(asked, answers, "size", failed)
-        return _snapshot_page(asked, answers, max(_LARGE_PAGE, 10 * len(found)))
+        read = [*pages, *answers]
+        found = parsing.grouped_rows(answers[0].body, "domain").keys
+        everything = known.issubset(found) and len(found) < (limit or 0)
+        if everything or not found:
+            return _snapshot_frame(asked, read, "size" if everything else "skip", failed)
+        return _snapshot_page(asked, read, known.union(found), (limit or 0) + len(found))
 
-    return Question((call,), finish, follow_up="a request for each further page of domains")
-
-
-def _domains_on(page: Answer) -> set[str]:
-    return set(parsing.grouped_rows(page.body, "domain").keys)
+    follow_up = "a request for each further page of domains"
+    return Question(asked.client, (call,), finish, follow_up)
 
 
 def _snapshot_frame(

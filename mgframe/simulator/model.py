@@ -64,6 +64,15 @@ class Tally:
         """Return one count, keys by buckets."""
         return np.asarray(self.counts[:, :, COUNT_NAMES.index(name)])
 
+    def with_keys(self, keys: Sequence[tuple[str, ...]]) -> Tally:
+        """Return the rows of these keys, zeros for one that does not occur."""
+        counts = np.zeros((len(keys), *self.counts.shape[1:]), np.int64)
+        place = {key: row for row, key in enumerate(self.keys)}
+        for row, key in enumerate(keys):
+            if key in place:
+                counts[row] = self.counts[place[key]]
+        return Tally(list(keys), counts)
+
 
 class Model:
     """A simulated account.

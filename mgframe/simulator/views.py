@@ -202,6 +202,7 @@ class Api:
         skip, size = (number or 0, self._page) if self._limit == "skip" else (0, number)
         rows = asked.domains[skip : skip + (self._page if size is None else size)]
         tally = self.model.tally(window, by=["domain"], where={"domain": [d.name for d in rows]})
+        tally = tally.with_keys([(domain.name,) for domain in rows])
         return self._writer.grouped(window, tally, events, "domain")
 
     def _filtered(self, asked: Asked) -> Any:
