@@ -24,6 +24,8 @@ from mgframe.timespan import (
 )
 from mgframe.vocabulary import COUNTS, KEYS, NO_KEY, count_name
 
+#: How columns may be called, and the count that each is.
+_COUNT_NAMES = {word: word for name in COUNTS for word in (name, f"{name}_count")}
 _TIME_NAMES = ("time", "date", "day", "hour", "timestamp")
 #: A column called total is a sum in most tables, no key.
 _KEY_NAMES = {name: name for name in KEYS if name != "total"}
@@ -63,13 +65,15 @@ def as_frame(
         The zone of naive times. Days and months of another zone keep it, as
         :func:`mgframe.local_days` makes them; hours become UTC.
     complete_until : str, date or datetime, optional
-        When the complete buckets end (exclusive); what needs it asks for it otherwise.
+        When the complete buckets end (exclusive); a naive one is in `tz`. What needs it asks for
+        it otherwise.
 
     Returns
     -------
     DataFrame
         Index: `time`, the keys. Columns: counts ``Int64``, derived ones added where their parts
-        are there. Empty cells are NA.
+        are there. Empty cells are NA. Rows are taken as they are: a bucket that the table lacks is
+        a hole, which ``rolling=`` and ``resample`` treat as unknown.
 
     Raises
     ------
@@ -95,13 +99,15 @@ def as_frame(
     time_column = _time_column(columns, time)
     key_columns = _named(keys, columns, "keys", _KEY_NAMES)
     count_columns = _count_columns(counts, columns, {time_column, *key_columns.values()})
-    times, width = _times(flat[time_column], read_zone(tz), resolution)
+    zone = read_zone(tz)
+    times, width = _times(flat[time_column], zone, resolution)
     levels = {name: _keys(flat[column]) for name, column in key_columns.items()}
     index = make_index(times, levels or {"account": np.full(len(flat), "account", dtype=object)})
     values = {name: _counts(flat[column], column) for name, column in count_columns.items()}
     meta = {"endpoint": "mg.as_frame", "resolution": width}
     if complete_until is not None:
-        meta["complete_until"] = json_time(read_moment(complete_until, argument="complete_until"))
+        until = read_moment(complete_until, argument="complete_until", zone=zone)
+        meta["complete_until"] = json_time(until)
     return check_frame(build(index, values, meta=meta))
 
 
@@ -140,9 +146,7 @@ def _named(
     by_default: Mapping[str, str],
 ) -> dict[str, str]:
     """Return level to column; a column is found by its name in lower case with underscores."""
-    plain = {
-        column.strip().lower().replace(" ", "_").replace("-", "_"): column for column in columns
-    }
+    plain = _plain(columns)
     if given is None:
         return {name: plain[word] for word, name in by_default.items() if word in plain}
     names = {given: given} if isinstance(given, str) else given
@@ -160,17 +164,29 @@ def _named(
     return pairs
 
 
+def _plain(columns: Iterable[str]) -> dict[str, str]:
+    return {c.strip().lower().replace(" ", "_").replace("-", "_"): c for c in columns}
+
+
 def _count_columns(
     counts: Mapping[str, str] | Iterable[str] | None, columns: list[str], taken: set[str]
 ) -> dict[str, str]:
-    words = {word: name for name in COUNTS for word in (name, f"{name}_count")}
-    found = _named(counts, [c for c in columns if c not in taken], "counts", words)
+    free = [column for column in columns if column not in taken]
+    found: dict[str, str] = {}
+    for given, column in _named(counts, free, "counts", _COUNT_NAMES).items():
+        name = _own_or_known(given)
+        if name in found:
+            raise FrameError(
+                f"columns {found[name]!r} and {column!r} are both {name!r}; "
+                "choose one with counts={...}"
+            )
+        found[name] = column
     if not found:
         raise FrameError(
             "no column is called like a count; say which is which: "
             f"counts={{'delivered': '...'}}; the columns are {columns}"
         )
-    return {_own_or_known(name): column for name, column in found.items()}
+    return found
 
 
 def _own_or_known(name: str) -> str:
@@ -213,7 +229,15 @@ def _starts(local: pd.DatetimeIndex, width: str) -> pd.DatetimeIndex:
 def _width(local: pd.DatetimeIndex) -> str:
     if (local != bucket_starts(local, "day")).any():
         return "hour"
-    return "month" if len(local.unique()) > 1 and (local.day == 1).all() else "day"
+    days = local.unique().sort_values()
+    if len(days) > 1 and (days.day == 1).all():
+        return "month"
+    if len(days) > 2 and (days.day_of_week == days[0].day_of_week).all():
+        raise FrameError(
+            "the times are whole weeks apart, and a frame is made of hours, days or months; "
+            "give days and use df.mg.resample('W'), or say resolution='day' if each is one day"
+        )
+    return "day"
 
 
 def _keys(column: pd.Series[Any]) -> Any:

@@ -13,7 +13,7 @@ from mgframe import parsing
 from mgframe.checking import check_frame
 from mgframe.client import Answer, Client
 from mgframe.errors import ResponseError, warn
-from mgframe.framing import build, empty_frame, make_index, row_text
+from mgframe.framing import build, empty_frame, kept_since, make_index, row_text
 from mgframe.timespan import Window, bucket_ends, buckets, floor, json_time
 from mgframe.vocabulary import NO_KEY, RESOLUTIONS, counts_of
 
@@ -67,12 +67,14 @@ def totals_frame(asked: Asked, answers: list[Answer], failed: dict[str, str]) ->
     total = asked.one_bucket or rows.shape == "time"
     times = None if total else parsing.read_times([item["time"] for item in rows.items])
     answered = _window_of(parsing.envelope_of(answers[0].body), times, asked.window)
+    index = _index(asked.level, rows.keys, times, answered)
     fields = parsing.read_fields(rows.items, asked.events)
     _warn_of_differences(asked, answered, rows, fields.missing_events)
     meta |= _notes(asked, answered, rows, answers[0], answered_at, total=total)
+    short = total and answered.start < kept_since(answered.resolution, answered_at)
     frame = build(
-        _index(asked.level, rows.keys, times, answered),
-        fields.counts,
+        index,
+        _unknown_totals(fields.counts, answered) if short else fields.counts,
         absent=fields.absent,
         grid=None if total else _grid(answered, answered_at),
         answered_at=answered_at,
@@ -81,29 +83,38 @@ def totals_frame(asked: Asked, answers: list[Answer], failed: dict[str, str]) ->
     return check_frame(frame)
 
 
+def _unknown_totals(counts: dict[str, Any], answered: Window) -> dict[str, Any]:
+    """Return NA for all: a total over buckets that Mailgun has forgotten is short."""
+    warn(
+        f"the {answered.resolution}s from {json_time(answered.start)} on are partly beyond what "
+        "Mailgun keeps, so their totals are NA; ask for a coarser resolution or a later start"
+    )
+    return {name: pd.array([None] * len(counts[name]), dtype="Int64") for name in counts}
+
+
 def lifetime_frame(
     client: Client, endpoint: str, level: str, answers: list[Answer], failed: dict[str, str]
 ) -> pd.DataFrame:
     """Return the frame of lifetime counters that the answers hold."""
     parts = [(answer, parsing.counters_of(answer.body, level)) for answer in answers]
-    stamps = [pd.Timestamp(answer.date) for answer, counters in parts for _ in counters]
+    # One reading, however many requests it took, so that its rows may be added up.
+    as_of = pd.Timestamp(min((answer.date for answer in answers), default=client.now()))
     keys = {
         "domain": [answer.call.label for answer, counters in parts for _ in counters],
         level: [key for _, counters in parts for key in counters],
     }
     counts = parsing.read_counters([row for _, part in parts for row in part.values()])
     meta = origin(client, endpoint, answers, failed)
-    if not stamps:
+    if not keys["domain"]:
         return empty_frame(["as_of", "domain", level], list(counts), meta=meta)
-    times = pd.DatetimeIndex(stamps).as_unit("us")
+    times = pd.DatetimeIndex([as_of] * len(keys["domain"])).as_unit("us")
     return check_frame(build(make_index(times, keys, time="as_of"), counts, meta=meta))
 
 
 def _rows(asked: Asked, answers: list[Answer]) -> parsing.Rows:
     """Return the items of all answers; of a key on two pages the first page counts."""
     if asked.by is None:
-        account = asked.client.subaccount or "account"
-        parts = [parsing.plain_rows(a.body, a.call.label or account) for a in answers]
+        parts = [parsing.plain_rows(answer.body, answer.call.label) for answer in answers]
     else:
         parts = [parsing.grouped_rows(answer.body, asked.by) for answer in answers]
     if len(parts) == 1:
@@ -125,10 +136,10 @@ def _window_of(envelope: dict[str, Any], times: pd.DatetimeIndex | None, asked: 
     resolution = envelope.get("resolution")
     width = resolution if resolution in RESOLUTIONS else asked.resolution
     try:
-        edges = parsing.read_times([envelope["start"], envelope["end"]])
+        first, last = parsing.read_time(envelope["start"]), parsing.read_time(envelope["end"])
     except (KeyError, ResponseError):
-        edges = pd.DatetimeIndex([asked.start, asked.end])
-    start, end = floor(edges[0], width), floor(edges[1], width)
+        first, last = asked.start, asked.end
+    start, end = floor(first, width), floor(last, width)
     if times is not None:  # never narrower than the buckets that came
         start, end = min(start, times.min()), max(end, times.max())
     return Window(start, max(start, end), width)

@@ -262,24 +262,31 @@ def _filled(
     return full, _taken(columns, index.get_indexer(full))
 
 
+def kept_since(resolution: str, answered_at: pd.Timestamp) -> pd.Timestamp:
+    """Return the oldest bucket of that width that Mailgun still keeps; months are kept for good."""
+    if resolution not in RETENTION_DAYS:
+        return pd.Timestamp(0, tz="UTC")
+    return floor(answered_at, resolution) - pd.Timedelta(days=RETENTION_DAYS[resolution])
+
+
 def _without_expired(
     index: pd.MultiIndex, columns: dict[str, Any], resolution: str, answered_at: pd.Timestamp
 ) -> dict[str, Any]:
     """Make zeros beyond the retention NA: Mailgun has forgotten them; what came back is kept."""
-    kept_since = floor(answered_at, resolution) - pd.Timedelta(days=RETENTION_DAYS[resolution])
+    since = kept_since(resolution, answered_at)
     times: Any = index.get_level_values("time")
-    if times[0] >= kept_since:
+    if times[0] >= since:
         return columns
-    old = np.asarray(times < kept_since)
+    old = np.asarray(times < since)
     warn(
-        f"{int(old.sum())} of {len(index)} rows lie before {kept_since:%Y-%m-%d %H:%M} UTC, and "
+        f"{int(old.sum())} of {len(index)} rows lie before {since:%Y-%m-%d %H:%M} UTC, and "
         f"Mailgun keeps {resolution}s for {RETENTION_DAYS[resolution]} days: their zeros are NA"
     )
     return {name: _forget_zeros(values, old) for name, values in columns.items()}
 
 
 def _forget_zeros(values: Any, old: np.ndarray[Any, np.dtype[np.bool_]]) -> Any:
-    data = values.to_numpy(dtype="int64", na_value=0)
+    data = _filled_up(values)
     return pd.arrays.IntegerArray(data, np.asarray(values.isna()) | (old & (data == 0)))
 
 
@@ -293,25 +300,25 @@ def derived(counts: Mapping[str, Any], *, absent: Collection[str] = ()) -> dict[
         terms = [(sign, part) for sign, part in count.terms if part not in absent]
         if not terms or name in counts or any(part not in counts for _, part in terms):
             continue
-        total = counts[terms[0][1]]
-        for sign, part in terms[1:]:
-            total = total + counts[part] if sign > 0 else total - counts[part]
-        found[name] = _possible(total, name)
+        data = sum(sign * _filled_up(counts[part]) for sign, part in terms)
+        unknown = np.logical_or.reduce([counts[part].isna() for _, part in terms])
+        found[name] = _possible(name, data, unknown)
     return found
 
 
-def _possible(total: Any, name: str) -> Any:
+def _filled_up(values: Any) -> Any:
+    return values.to_numpy(dtype="int64", na_value=0)
+
+
+def _possible(name: str, data: Any, unknown: Any) -> Any:
     """Return the count with NA where its parts contradict each other."""
-    impossible = (total < 0).fillna(value=False)
-    if not impossible.any():
-        return total
-    warn(
-        f"{int(impossible.sum())} rows report parts that make {name!r} negative "
-        f"({COUNTS[name].formula}); it is NA there"
-    )
-    total = total.copy()
-    total[impossible] = pd.NA
-    return total
+    impossible = ~unknown & (data < 0)
+    if impossible.any():
+        warn(
+            f"{int(impossible.sum())} rows report parts that make {name!r} negative "
+            f"({COUNTS[name].formula}); it is NA there"
+        )
+    return pd.arrays.IntegerArray(data, unknown | impossible)
 
 
 def empty_frame(

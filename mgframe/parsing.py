@@ -32,11 +32,16 @@ _MONTHS: Final = {
         start=1,
     )
 }
+#: Where "Mon, 17 Feb 2025 00:00:00" has its marks.
+_MARKS: Final = [3, 4, 7, 11, 16, 19, 22]
+_MARK_LETTERS: Final = np.array(list(",    ::"), dtype="S1")
 _UTC_SUFFIXES: Final = frozenset({b" UTC", b" GMT", b" +0000", b" -0000"})
-#: Mailgun began in 2010: the zero times of other systems (0001, 1970) are no buckets.
-_YEARS: Final = range(2000, 2200)
+#: Mailgun began in 2010: zero times of other systems (0001, read as 2001, and 1970) are no buckets.
+_YEARS: Final = range(2010, 2200)
 _KEY_MEMBERS: Final = ("key", "name", "value", "group", "id")
 _ENVELOPE: Final = ("description", "tag", "type")
+_NONE_SAID: Final = {"total": 0}
+_NONE: Final = {"total": 0, "unique": 0}
 _FAILED: Final = frozenset({"temporary", "permanent"})
 #: Members that came after 2016; an edition without them had nothing to count.
 _NEWER_MEMBERS: Final = frozenset({"webhook", "delayed_bounce"})
@@ -80,9 +85,9 @@ def read_times(texts: Sequence[str]) -> pd.DatetimeIndex:
     """
     times = _read_fixed_width(texts)
     if times is None:  # the slow way, which says which text is wrong
-        times = pd.DatetimeIndex([read_time(text) for text in texts], dtype="datetime64[us, UTC]")
-    if len(times) and not {times.min().year, times.max().year} <= set(_YEARS):
-        raise ResponseError(f"the answer's times run from {times.min()} to {times.max()}")
+        return pd.DatetimeIndex([read_time(text) for text in texts], dtype="datetime64[us, UTC]")
+    for extreme in (times.min(), times.max()):
+        _refuse_other_times(extreme)
     return times
 
 
@@ -91,7 +96,10 @@ def _read_fixed_width(texts: Sequence[str]) -> pd.DatetimeIndex | None:
     try:
         table = np.array(texts, dtype="S")
         chars = table.view("S1").reshape(len(table), -1)
-        if not set(_part(chars, 25, None).tolist()) <= _UTC_SUFFIXES:
+        suffixes = _part(chars, 25, None)
+        if suffixes[0] not in _UTC_SUFFIXES or (suffixes != suffixes[0]).any():
+            return None
+        if (chars[:, _MARKS] != _MARK_LETTERS).any():
             return None
         months, which = np.unique(_part(chars, 8, 11), return_inverse=True)
         numbers = np.array([_MONTHS[month] for month in months.tolist()])
@@ -99,7 +107,7 @@ def _read_fixed_width(texts: Sequence[str]) -> pd.DatetimeIndex | None:
         iso[:, :4], iso[:, 5:7] = chars[:, 12:16], numbers[which].view("S1").reshape(-1, 2)
         iso[:, 8:10], iso[:, 10], iso[:, 11:] = chars[:, 5:7], b"T", chars[:, 17:25]
         return pd.DatetimeIndex(_part(iso, 0, 19).astype("datetime64[us]")).tz_localize("UTC")
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, IndexError, ValueError, TypeError):
         return None
 
 
@@ -116,7 +124,13 @@ def read_time(text: Json) -> pd.Timestamp:
         raise ResponseError(
             f"the answer holds the time {str(text)[:60]!r}, which is no RFC 2822 date"
         )
+    _refuse_other_times(moment)
     return moment
+
+
+def _refuse_other_times(moment: pd.Timestamp) -> None:
+    if moment.year not in _YEARS:
+        raise ResponseError(f"the answer holds the time {moment}, long before or after Mailgun's")
 
 
 def _time_or_none(text: Json) -> pd.Timestamp | None:
@@ -273,6 +287,8 @@ def read_fields(items: Sequence[dict[str, Json]], events: Sequence[str]) -> Fiel
 def _read_event(event: str, found: Sequence[Json], fields: Fields) -> None:
     if found and not any(found):
         fields.missing_events.append(event)
+    if event in ("opened", "clicked"):  # where it is the rule, read it at once with the rest
+        found = [_NONE if block == _NONE_SAID else block for block in found]
     wanted = [count for count in COUNTS.values() if count.path and count.path[0] == event]
     for parent in dict.fromkeys(count.path[:-1] for count in wanted):
         blocks = _descend(found, parent[1:], event)
@@ -282,15 +298,15 @@ def _read_event(event: str, found: Sequence[Json], fields: Fields) -> None:
             fields.counts[name] = values
             if name in _NEWER_MEMBERS and any(blocks) and values.isna().all():
                 fields.absent.add(name)
-    if event in ("opened", "clicked"):
+    if event == "failed":
+        _log_unknown(filter(None, found), _FAILED, event)
+    if event in ("opened", "clicked") and fields.counts[f"unique_{event}"].isna().any():
         _complete_unique(f"unique_{event}", fields.counts[event], fields)
 
 
 def _descend(blocks: Sequence[Json], path: Sequence[str], event: str) -> Sequence[Json]:
     for name in path:
-        inner = _members(blocks, name, event)
-        _log_unknown(filter(None, blocks), _FAILED, event)
-        blocks = inner
+        blocks = _members(blocks, name, event)
     return blocks
 
 
@@ -309,10 +325,13 @@ def _all_whole(blocks: Sequence[Json], members: Sequence[str]) -> list[Any] | No
     try:
         if sum(map(len, blocks)) != len(blocks) * len(members):
             return None
-        columns = [_counts_or_none([block[member] for block in blocks]) for member in members]
+        numbers = _counts_or_none([block[member] for member in members for block in blocks])
     except (KeyError, TypeError):
         return None
-    return None if any(column is None for column in columns) else columns
+    if numbers is None:
+        return None
+    size = len(blocks)
+    return [numbers[place * size : (place + 1) * size] for place in range(len(members))]
 
 
 def _counts_or_none(values: list[Json]) -> Any:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
-from mgframe.errors import QueryError, suggestion
+from mgframe.errors import QueryError, suggestion, warn
 from mgframe.vocabulary import RESOLUTIONS, Resolution
 
 Moment = str | date | datetime | pd.Timestamp
@@ -351,6 +351,8 @@ def _from_edges(
         raise QueryError(f"start={start!r} lies after now ({now:%Y-%m-%d %H:%M} UTC)")
     if first > final:
         raise QueryError(f"start={start!r} lies after end={end!r}; swap them")
+    if floor(final.tz_convert("UTC"), chosen) > floor(now, chosen):
+        warn(f"end={end!r} lies after now; the window ends with the open {chosen}, {now:%Y-%m-%d}")
     return _window(first, min(final.tz_convert("UTC"), now), chosen, f"start={start!r}")
 
 

@@ -15,11 +15,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from cassette_tools import Cassette, open_cassette
 
 import mgframe as mg
 from mgframe.simulator import Model, Server, serve
+
+# The same examples every time, and no deadline: the machine may be busy.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 
