@@ -145,3 +145,8 @@ def __getattr__(name: str) -> Any:
     if name == "plot":
         return importlib.import_module("mgframe.plotting")
     raise AttributeError(f"module 'mgframe' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, the plots among them."""
+    return __all__

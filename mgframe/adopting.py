@@ -26,6 +26,7 @@ from mgframe.vocabulary import COUNTS, KEYS, NO_KEY, count_name
 
 #: How columns may be called, and the count that each is.
 _COUNT_NAMES = {word: word for name in COUNTS for word in (name, f"{name}_count")}
+_ISO = r"\d{4}-\d{2}(?!\d)"
 _TIME_NAMES = ("time", "date", "day", "hour", "timestamp")
 #: A column called total is a sum in most tables, no key.
 _KEY_NAMES = {name: name for name in KEYS if name != "total"}
@@ -204,6 +205,14 @@ def _times(
             f"column {column.name!r} holds numbers, not times; for epoch seconds use "
             "pd.to_datetime(column, unit='s', utc=True) first"
         )
+    texts = column[column.map(lambda value: isinstance(value, str))]
+    odd = texts[~texts.astype(str).str.match(_ISO)]
+    if len(odd):
+        raise FrameError(
+            f"column {column.name!r} holds the time {odd.iloc[0][:40]!r}; a text must begin like "
+            "'2026-11-30', for whether '01/02/2026' is a day of January or of February cannot be "
+            "told; use pd.to_datetime(column, dayfirst=True) first, and drop rows of totals"
+        )
     try:
         # Local times with their offsets (+01:00, +02:00) are read together only as UTC.
         aware = column.astype(str).str.contains(_OFFSET, regex=True).all()
@@ -247,7 +256,9 @@ def _keys(column: pd.Series[Any]) -> Any:
 
 def _counts(column: pd.Series[Any], name: str) -> Any:
     numbers = pd.to_numeric(column, errors="coerce")
-    unread = column[numbers.isna() & column.notna()]
+    # A text such as "1.000" is a thousand in half of Europe and a one elsewhere.
+    texts = column.map(lambda value: isinstance(value, str) and not value.strip().isdecimal())
+    unread = column[(numbers.isna() | texts.astype(bool)) & column.notna()]
     if len(unread):
         raise FrameError(
             f"column {name!r} holds {str(unread.iloc[0])[:40]!r}, which is no count; "

@@ -80,7 +80,7 @@ def read_domains(domain: str | Iterable[str]) -> list[str]:
     """Return one domain or several as a list in lower case, each once."""
     names = _names(domain, "domain")
     if not names:
-        raise QueryError("the list of domains is empty; leave it out for all active domains")
+        raise QueryError("the list of domains is empty; mg.domains() lists what there is")
     return list(dict.fromkeys(_domain(name) for name in names))
 
 

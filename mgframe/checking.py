@@ -69,7 +69,10 @@ def _index_faults(frame: pd.DataFrame) -> list[str]:
         faults.append("the rows are not sorted; use df.sort_index()")
     if not index.is_unique:
         twice = index[index.duplicated()][0]
-        faults.append(f"rows occur twice, such as {row_text(twice)}; df.mg.sum() adds them up")
+        faults.append(
+            f"rows occur twice, such as {row_text(twice)}; drop the repetition: "
+            "df[~df.index.duplicated()]"
+        )
     return faults
 
 

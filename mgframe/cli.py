@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,10 +50,16 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve a simulated Mailgun account on this machine until Ctrl-C.",
         epilog="example: mgframe simulate --port 8025 --domains 300",
     )
-    simulate.add_argument("--port", type=int, default=8025, help="0 takes a free one (8025)")
+    simulate.add_argument(
+        "--port", type=_whole(0, 65535), default=8025, help="0 takes a free one (8025)"
+    )
     simulate.add_argument("--seed", type=int, default=1, help="another seed, another account (1)")
-    simulate.add_argument("--domains", type=int, default=3, help="how many domains (3)")
-    simulate.add_argument("--days", type=int, default=400, help="how old the account is (400)")
+    simulate.add_argument(
+        "--domains", type=_whole(1, 10_000), default=3, help="how many domains (3)"
+    )
+    simulate.add_argument(
+        "--days", type=_whole(1, 10_000), default=400, help="how old the account is (400)"
+    )
     simulate.add_argument(
         "--now",
         type=datetime.fromisoformat,
@@ -61,6 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     simulate.set_defaults(run=_simulate)
     return parser
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return whole_number
 
 
 def _demo(parsed: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ A side is a ``float64`` array in which NaN is an unknown count; whole numbers ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from mgframe.errors import FrameError, QueryError
 from mgframe.framing import key_levels, resolution_of, times_of
-from mgframe.summing import Booleans, Integers, added, group_rows, labels_of, require_counts
+from mgframe.summing import Booleans, Integers, group_rows, labels_of, require_counts
 from mgframe.timespan import local_midnights, read_span
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -58,12 +59,24 @@ class Pool:
 
     def sums(self, top: Floats, bottom: Floats) -> Sides:
         """Return both sides summed over the rows where both are known."""
-        known = ~(np.isnan(top) | np.isnan(bottom))
-        groups, size = self.groups[known], len(self.index)
-        empty = np.bincount(groups, minlength=size) == 0
-        sums = [added(values[known].astype("int64"), groups, size) for values in (top, bottom)]
-        above, below = (np.where(empty, np.nan, total) for total in sums)
+        unknown = np.isnan(top) | np.isnan(bottom)
+        if not unknown.any():
+            return self._added(top), self._added(bottom)
+        lost = np.bincount(self.groups[unknown], minlength=len(self.index))
+        nothing_known = lost == self._rows
+        above, below = (self._added(np.where(unknown, 0, side)) for side in (top, bottom))
+        above[nothing_known] = below[nothing_known] = np.nan
         return above, below
+
+    @cached_property
+    def _rows(self) -> Integers:
+        """How many rows each group has."""
+        rows: Integers = np.bincount(self.groups, minlength=len(self.index)).astype("int64")
+        return rows
+
+    def _added(self, values: Floats) -> Floats:
+        sums = np.bincount(self.groups, weights=values, minlength=len(self.index))
+        return sums.astype("float64", copy=False)
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,11 @@ class Window:
         buckets = min(hours // _WIDTH[resolution], len(order) + 1)
         # Rows are unique, so `buckets` rows of one key that span `buckets` places have no hole.
         before = max(len(order) - buckets + 1, 0)
+        if ((keys[1:] == keys[:-1]) & (place[1:] == place[:-1])).any():
+            raise FrameError(
+                "rows occur twice, so that no window over them is right; df.mg.sum(by=...) adds "
+                "them up, and mg.check_frame(df) says which"
+            )
         same_key = keys[buckets - 1 :] == keys[:before]
         no_hole = place[buckets - 1 :] - place[:before] == buckets - 1
         full[buckets - 1 :] = same_key & no_hole
@@ -98,14 +116,19 @@ class Window:
 
     def sums(self, top: Floats, bottom: Floats) -> Sides:
         """Return both sides summed over each row's window; NaN where it is not wholly known."""
-        unknown = (np.isnan(top) | np.isnan(bottom))[self.order]
-        bad = ~self.full | (self._trailing(unknown.astype("int64")) > 0)
-        return self._side(top, bad), self._side(bottom, bad)
+        unknown, bad = np.isnan(top) | np.isnan(bottom), ~self.full
+        if not unknown.any():
+            return self._side(top, bad), self._side(bottom, bad)
+        bad |= self._trailing(unknown[self.order].astype("int64")) > 0
+        above, below = (self._side(np.where(unknown, 0, side), bad) for side in (top, bottom))
+        return above, below
 
     def _side(self, values: Floats, bad: Booleans) -> Floats:
-        whole = np.nan_to_num(values[self.order]).astype("int64")
+        # Whole numbers: differences of running sums of floats would lose small keys beside large.
+        trailing = self._trailing(values[self.order].astype("int64")).astype("float64")
+        trailing[bad] = np.nan
         sums = np.empty(len(values))
-        sums[self.order] = np.where(bad, np.nan, self._trailing(whole))
+        sums[self.order] = trailing
         return sums
 
     def _trailing(self, values: Integers) -> Integers:
@@ -124,6 +147,16 @@ def _bucket_numbers(times: pd.DatetimeIndex, resolution: str) -> Integers:
     return np.asarray(days, dtype="int64") // width
 
 
+def span_hours(span: str, *, argument: str) -> int:
+    """Return the hours of a span such as ``"7d"``, else raise :class:`QueryError`."""
+    number, unit = read_span(span, argument=argument)
+    if unit == "m":
+        raise QueryError(
+            f"{argument}={span!r}: months differ in length; use days, such as '{number * 30}d'"
+        )
+    return number * _HOURS[unit]
+
+
 def window_over(frame: pd.DataFrame, index: pd.Index, rolling: str) -> Window:
     """Return the windows of a span such as ``"7d"`` over the rows of `index`.
 
@@ -134,11 +167,7 @@ def window_over(frame: pd.DataFrame, index: pd.Index, rolling: str) -> Window:
     FrameError
         The frame or the pooled index has no time, or its buckets do not fit into the span.
     """
-    number, unit = read_span(rolling, argument="rolling")
-    if unit == "m":
-        raise QueryError(
-            f"rolling={rolling!r}: months differ in length; use days or weeks, such as '30d'"
-        )
+    hours = span_hours(rolling, argument="rolling")
     if "time" not in index.names:
         raise FrameError(
             f"rolling={rolling!r} needs the level 'time' in the result, but its levels are "
@@ -146,9 +175,9 @@ def window_over(frame: pd.DataFrame, index: pd.Index, rolling: str) -> Window:
         )
     resolution = resolution_of(frame)
     width = _WIDTH.get(resolution)
-    if width is None or number * _HOURS[unit] % width:
+    if width is None or hours % width:
         raise FrameError(
             f"rolling={rolling!r} is not a whole number of the frame's buckets ({resolution}s); "
             "take a window of whole buckets, or a frame of days or hours"
         )
-    return Window.over(index, number * _HOURS[unit], resolution)
+    return Window.over(index, hours, resolution)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import pandas as pd
@@ -14,6 +15,7 @@ from mgframe.vocabulary import (
     COUNTS,
     DELIVERED_FBL,
     KEYS,
+    PROVIDER_LEVELS,
     RATES,
     Rate,
     count_name,
@@ -21,19 +23,23 @@ from mgframe.vocabulary import (
     rate_name,
 )
 
-#: Levels whose keys are mailbox providers or recipient domains.
-PROVIDER_LEVELS: Final = ("provider", "recipient_domain", "recipient_provider")
+#: Denominators that measure volume, so that another volume may take their place.
+VOLUMES: Final = frozenset({"processed", "sent", "delivered"})
 
 
-def counts_of(rate: Rate, of: str | None) -> list[str]:
+def counts_needed(rate: Rate) -> list[str]:
     """Return the counts that a rate needs, the denominator last."""
-    denominator = "delivered" if of == DELIVERED_FBL else of or rate.denominator
+    denominator = "delivered" if rate.denominator == DELIVERED_FBL else rate.denominator
     return [*rate.numerator, denominator]
 
 
-def denominator_column(frame: pd.DataFrame, of: str | None) -> str | None:
+def _denominator_column(frame: pd.DataFrame, of: str | None) -> str | None:
     """Return the column that `of` names, once it is sure that the frame has it."""
-    if of is None or of in frame.columns:
+    if of is None:
+        return None
+    if not isinstance(of, str):
+        raise QueryError(f"of={of!r} must be the name of a count, such as 'sent'")
+    if of in frame.columns:
         return of
     if of == DELIVERED_FBL:
         if not set(PROVIDER_LEVELS) & set(key_levels(frame)):
@@ -56,7 +62,9 @@ def denominator_column(frame: pd.DataFrame, of: str | None) -> str | None:
 def choose_rates(
     frame: pd.DataFrame, names: str | Sequence[str] | None, of: str | None
 ) -> list[Rate]:
-    """Return the rates named, or without names all that the frame can give.
+    """Return the rates named, or without names all that the frame can give, `of` as denominator.
+
+    Without names `of` takes the place of a volume only: clicks per open stay what they are.
 
     Raises
     ------
@@ -65,10 +73,11 @@ def choose_rates(
     FrameError
         The frame lacks a count, or a level makes the rate meaningless.
     """
+    of = _denominator_column(frame, of)
     if names is None:
         wanted = list(RATES) if of == DELIVERED_FBL else []
     else:
-        wanted = [rate_name(name) for name in names_in(names)]
+        wanted = [rate_name(name) for name in names_in(names, argument="names")]
     others = [name for name in wanted if name != "complaint_rate"]
     if of == DELIVERED_FBL and others:
         raise QueryError(
@@ -76,19 +85,20 @@ def choose_rates(
             "say rates('complaint_rate', of='delivered_fbl')"
         )
     if names is None:
-        return _possible(frame, of)
-    for name in wanted:
-        _require(frame, RATES[name], of)
-    return [RATES[name] for name in wanted]
+        rates = [
+            replace(rate, denominator=of) if of and rate.denominator in VOLUMES else rate
+            for rate in RATES.values()
+        ]
+        return _possible(frame, rates)
+    named = [replace(RATES[name], denominator=of or RATES[name].denominator) for name in wanted]
+    for rate in named:
+        _require(frame, rate)
+    return named
 
 
-def _possible(frame: pd.DataFrame, of: str | None) -> list[Rate]:
+def _possible(frame: pd.DataFrame, rates: Sequence[Rate]) -> list[Rate]:
     """Return the rates whose counts the frame has and whose meaning its levels keep."""
-    found = [
-        rate
-        for rate in RATES.values()
-        if not _missing(frame, rate, of) and not _why_meaningless(frame, rate, of)
-    ]
+    found = [r for r in rates if not _missing(frame, r) and not _why_meaningless(frame, r)]
     if not found:
         raise FrameError(
             f"no rate can be made of the columns {list(frame.columns)} and the levels "
@@ -98,16 +108,16 @@ def _possible(frame: pd.DataFrame, of: str | None) -> list[Rate]:
     return found
 
 
-def _require(frame: pd.DataFrame, rate: Rate, of: str | None) -> None:
+def _require(frame: pd.DataFrame, rate: Rate) -> None:
     """Raise :class:`FrameError` unless the frame can give this rate."""
-    if missing := _missing(frame, rate, of):
-        raise FrameError(f"{rate.name}: {_how_to_fetch(missing, counts_of(rate, of))}")
-    if why := _why_meaningless(frame, rate, of):
+    if missing := _missing(frame, rate):
+        raise FrameError(f"{rate.name}: {_how_to_fetch(missing, counts_needed(rate))}")
+    if why := _why_meaningless(frame, rate):
         raise FrameError(why)
 
 
-def _missing(frame: pd.DataFrame, rate: Rate, of: str | None) -> list[str]:
-    return [name for name in counts_of(rate, of) if name not in frame.columns]
+def _missing(frame: pd.DataFrame, rate: Rate) -> list[str]:
+    return [name for name in counts_needed(rate) if name not in frame.columns]
 
 
 def _how_to_fetch(missing: Sequence[str], needed: Sequence[str]) -> str:
@@ -119,10 +129,10 @@ def _how_to_fetch(missing: Sequence[str], needed: Sequence[str]) -> str:
     return f"{text}; fetch events={events_for(needed)}, which bring the counts {list(needed)}"
 
 
-def _why_meaningless(frame: pd.DataFrame, rate: Rate, of: str | None) -> str:
+def _why_meaningless(frame: pd.DataFrame, rate: Rate) -> str:
     """Return why a level of the frame makes the rate meaningless, empty where none does."""
     for level in key_levels(frame):
-        lacking = [n for n in counts_of(rate, of) if level in KEYS and n in KEYS[level].lacks]
+        lacking = [n for n in counts_needed(rate) if level in KEYS and n in KEYS[level].lacks]
         if lacking:
             return (
                 f"{rate.name} has no meaning per {level!r}, which {' and '.join(lacking)} cannot "

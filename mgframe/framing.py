@@ -86,7 +86,17 @@ def time_level(frame: pd.DataFrame) -> str | None:
 
 def key_levels(frame: pd.DataFrame) -> list[str]:
     """Return the names of the levels that are keys, in the frame's order."""
+    require_named(frame)
     return [str(name) for name in frame.index.names if name not in TIME_LEVELS]
+
+
+def require_named(frame: pd.DataFrame) -> None:
+    """Raise :class:`FrameError` where a level has no name, as after ``reset_index()``."""
+    if any(name is None for name in frame.index.names):
+        raise FrameError(
+            "the frame's index has a level without a name, as after reset_index() or a concat of "
+            "frames with other levels; set_index(['time', 'domain']) gives it back"
+        )
 
 
 def times_of(frame: pd.DataFrame) -> pd.DatetimeIndex:

@@ -101,6 +101,8 @@ def resample(
     2026-11-02 00:00:00+00:00 a.com          70
     2026-11-09 00:00:00+00:00 a.com          70
     """
+    if not isinstance(rule, str):
+        raise QueryError(f"rule={rule!r} must be one of {', '.join(map(repr, _RULES))}")
     if rule not in _RULES:
         near = f"; did you mean {rule[0].upper()!r}?" if rule[:1].upper() in _RULES else ""
         raise QueryError(

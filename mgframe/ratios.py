@@ -9,24 +9,24 @@ import numpy as np
 import pandas as pd
 
 from mgframe.dividing import Floats, Pool, Sides, Window, divide, side, window_over
-from mgframe.eligibility import PROVIDER_LEVELS, choose_rates, counts_of, denominator_column
+from mgframe.eligibility import choose_rates, counts_needed
 from mgframe.errors import warn
+from mgframe.feedback import mixed_rows, silent_rows, warn_of_mixed_rows
 from mgframe.framing import meta_of, with_meta
 from mgframe.summing import (
     UNIQUE_DAYS,
-    Booleans,
     levels_dropped,
     levels_named,
     passes_unique_window,
     refuse_lifetime_sums,
-    refuse_tag_sums,
+    refuse_overlapping_sums,
     warn_of_uniques,
 )
 from mgframe.timespan import read_span
 from mgframe.vocabulary import (
     COUNTS,
     DELIVERED_FBL,
-    NO_FEEDBACK_LOOP,
+    PROVIDER_LEVELS,
     RATES,
     Rate,
     count_name,
@@ -34,7 +34,6 @@ from mgframe.vocabulary import (
     rate_name,
 )
 
-_NO_FEEDBACK_LOOP: Final = frozenset(name.casefold() for name in NO_FEEDBACK_LOOP)
 _UNITS: Final = {"h": "hour", "d": "day", "w": "week", "m": "month"}
 
 
@@ -63,7 +62,8 @@ def rates(
         its counts are known; one warning says how many were left out. ``[]`` pools everything.
     of : str, optional
         Another denominator than Mailgun's: a count, or for the complaint rate ``"delivered_fbl"``,
-        which is delivered without the providers that report no complaints.
+        which is delivered without the providers that report no complaints. Without names it takes
+        the place of processed, sent and delivered; other denominators, as of clicks per open, stay.
     rolling : str, optional
         A trailing window such as ``"7d"`` (h, d or w): both counts are summed over it, key by key.
         A window that is not full, has a hole or an unknown count gives NaN.
@@ -91,6 +91,8 @@ def rates(
     -----
     The formulas are those of Mailgun's page "rate-definitions", or mgframe's own where it has none.
     Rows of Gmail and Google Workspace have a NaN complaint rate, because they report no complaints.
+    So has an ``"(other)"`` among providers (from :func:`mgframe.top`) that holds one of them, or of
+    which attrs do not say what it holds; one warning says so.
 
     Examples
     --------
@@ -107,28 +109,23 @@ def rates(
     """
     kept = None if by is None else levels_named(frame, by)
     dropped = [] if kept is None else levels_dropped(frame, kept)
-    column = denominator_column(frame, of)
-    chosen = choose_rates(frame, names, column)
+    chosen = choose_rates(frame, names, of)
     refuse_lifetime_sums(dropped)
-    refuse_tag_sums(
+    refuse_overlapping_sums(
         dropped, way_out="name it in by=, or pool df.mg.sum(by, overlap=True).mg.rates()"
     )
     pool = Pool.over(frame, kept) if kept is not None and dropped else None
     index = frame.index if pool is None else pool.index
     window = None if rolling is None else window_over(frame, index, rolling)
-    _warn_of_unique_sums(frame, chosen, column, dropped, window)
-    values = _quotients(frame, chosen, column, pool, window)
+    _warn_of_unique_sums(frame, chosen, dropped, window)
+    values = _quotients(frame, chosen, pool, window)
     columns = [rate.name for rate in chosen]
     found = pd.DataFrame(values.T, index=index, columns=columns, copy=False)
     return with_meta(found, _meta_of_rates(frame, dropped, of, rolling))
 
 
 def _quotients(
-    frame: pd.DataFrame,
-    chosen: Sequence[Rate],
-    of: str | None,
-    pool: Pool | None,
-    window: Window | None,
+    frame: pd.DataFrame, chosen: Sequence[Rate], pool: Pool | None, window: Window | None
 ) -> Floats:
     """Return one row of values per rate; warn once of the rows that a pool left out."""
     index = frame.index if pool is None else pool.index
@@ -136,7 +133,7 @@ def _quotients(
     denominators: dict[str, Floats] = {}
     left_out: dict[str, int] = {}
     for rate, quotient in zip(chosen, values, strict=True):
-        top, bottom = _sides(frame, rate, of, denominators)
+        top, bottom = _sides(frame, rate, denominators)
         if pool is not None:
             left_out[rate.name] = int(np.count_nonzero(np.isnan(top) | np.isnan(bottom)))
             top, bottom = pool.sums(top, bottom)
@@ -144,42 +141,39 @@ def _quotients(
             top, bottom = window.sums(top, bottom)
         divide(top, bottom, out=quotient)
         if rate.name == "complaint_rate":
-            quotient[_without_feedback_loop(index)] = np.nan
+            quotient[silent_rows(index) | mixed_rows(index, meta_of(frame))] = np.nan
+            _warn_of_mixed(frame, rate, index)
     _warn_of_rows_left_out(left_out, len(frame))
     return values
 
 
-def _sides(
-    frame: pd.DataFrame, rate: Rate, of: str | None, denominators: dict[str, Floats]
-) -> Sides:
-    name = counts_of(rate, of)[-1]
+def _sides(frame: pd.DataFrame, rate: Rate, denominators: dict[str, Floats]) -> Sides:
+    name = counts_needed(rate)[-1]
     if name not in denominators:
         denominators[name] = side(frame, name)
     top, bottom = side(frame, *rate.numerator), denominators[name]
-    if of == DELIVERED_FBL:
-        silent = _without_feedback_loop(frame.index)
-        return np.where(silent, 0, top), np.where(silent, 0, bottom)
+    if rate.denominator == DELIVERED_FBL:
+        silent, mixed = silent_rows(frame.index), mixed_rows(frame.index, meta_of(frame))
+        # What is mixed cannot be taken apart, so its counts are unknown and not 0.
+        top, bottom = (
+            np.select([silent, mixed], [0.0, np.nan], default=values) for values in (top, bottom)
+        )
     return top, bottom
 
 
-def _without_feedback_loop(index: pd.Index) -> Booleans:
-    """Return the rows of providers that report no complaints."""
-    silent = np.zeros(len(index), dtype=bool)
-    for level in PROVIDER_LEVELS:
-        if level in index.names:
-            names = [n for n in index.unique(level) if str(n).casefold() in _NO_FEEDBACK_LOOP]
-            silent |= index.get_level_values(level).isin(names)
-    return silent
+def _warn_of_mixed(frame: pd.DataFrame, rate: Rate, index: pd.Index) -> None:
+    asked = frame.index if rate.denominator == DELIVERED_FBL else index
+    if mixed_rows(asked, meta_of(frame)).any():
+        warn_of_mixed_rows(meta_of(frame))
 
 
 def _warn_of_unique_sums(
     frame: pd.DataFrame,
     chosen: Sequence[Rate],
-    of: str | None,
     dropped: Collection[str],
     window: Window | None,
 ) -> None:
-    counts = in_order({name for rate in chosen for name in counts_of(rate, of)})
+    counts = in_order({name for rate in chosen for name in counts_needed(rate)})
     long = passes_unique_window(frame, dropped) or (
         window is not None and window.days > UNIQUE_DAYS
     )
@@ -233,7 +227,7 @@ def rate_label(
     """
     rate = RATES[rate_name(name)]
     # Several numerators share their first words: suppressed (bounced), suppressed (complained).
-    top = " + ".join(dict.fromkeys(_word(part).split(" (")[0] for part in rate.numerator))
+    top = " + ".join(dict.fromkeys(count_word(part).split(" (")[0] for part in rate.numerator))
     notes = [f"{top} / {_denominator_word(of or rate.denominator)}"]
     if rolling is not None:
         number, unit = read_span(rolling, argument="rolling")
@@ -247,10 +241,10 @@ def rate_label(
 def _denominator_word(name: str) -> str:
     if name == DELIVERED_FBL:
         return "delivered to providers with a feedback loop"
-    return _word(count_name(name) if name.removesuffix("_count") in COUNTS else name)
+    return count_word(count_name(name) if name.removesuffix("_count") in COUNTS else name)
 
 
-def _word(name: str) -> str:
+def count_word(name: str) -> str:
     """Return a count as a word within a sentence."""
     label = COUNTS[name].label if name in COUNTS else name
     return label[:1].lower() + label[1:].removesuffix(" (7-day)")
@@ -297,7 +291,7 @@ def _rate_docstring(rate: Rate) -> str:
     Parameters
     ----------
     frame : DataFrame
-        A frame with the counts {", ".join(counts_of(rate, None))}.
+        A frame with the counts {", ".join(counts_needed(rate))}.
     by, of, rolling
         As for :func:`mgframe.rates`.
 

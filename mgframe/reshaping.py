@@ -1,18 +1,20 @@
-"""Frames to other frames: sums over levels, rows chosen, the largest keys, wide and long tables.
+"""Frames to other frames by their keys: sums, rows chosen, the largest keys, wide and long tables.
 
-All reshaping is found here; what is about time lives in ``periods`` and ``settling``.
+Longer buckets are made in ``periods``; what is final is told in ``settling``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import date
+from numbers import Integral
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from mgframe.errors import FrameError, QueryError, suggestion, warn
+from mgframe.feedback import with_rest_noted
 from mgframe.framing import (
     key_levels,
     meta_of,
@@ -21,17 +23,16 @@ from mgframe.framing import (
     time_level,
     with_meta,
 )
+from mgframe.ranking import ranked_keys
 from mgframe.summing import (
     add_up,
-    added,
     group_rows,
-    integers,
     labels_of,
     levels_dropped,
     levels_named,
     passes_unique_window,
     refuse_lifetime_sums,
-    refuse_tag_sums,
+    refuse_overlapping_sums,
     require_counts,
     warn_of_uniques,
     with_used_labels,
@@ -39,8 +40,8 @@ from mgframe.summing import (
 from mgframe.timespan import read_moment
 from mgframe.vocabulary import OTHER_KEYS, TIME_LEVELS
 
-#: The counts that say how large a key is, the best first.
-_SIZES: Final = ("processed", "sent", "delivered", "accepted")
+#: Looking for the nearest of many values takes long, so it is done for the first few.
+_MOST_SUGGESTIONS: Final = 3
 
 
 def sum(
@@ -95,7 +96,7 @@ def sum(
     dropped = levels_dropped(frame, kept)
     refuse_lifetime_sums(dropped)
     if not overlap:
-        refuse_tag_sums(dropped, way_out="name it in by=, or say overlap=True")
+        refuse_overlapping_sums(dropped, way_out="name it in by=, or say overlap=True")
     warn_of_uniques(
         [str(name) for name in frame.columns],
         over_bots="bot" in dropped,
@@ -144,14 +145,11 @@ def where(frame: pd.DataFrame, /, **keys: Any) -> pd.DataFrame:
     """
     require_levels(frame, list(keys))
     chosen = np.ones(len(frame), dtype=bool)
-    absent: list[str] = []
     for level, values in keys.items():
         labels = frame.index.get_level_values(level)
         wanted = _values_of(labels, level, values)
         chosen &= labels.isin(wanted)
-        absent += _absent_values(labels, level, wanted)
-    if absent:
-        warn(f"no row has {', '.join(absent)}")
+        _warn_of_absent(labels, level, wanted)
     return with_meta(with_used_labels(frame[chosen]), meta_of(frame))
 
 
@@ -160,15 +158,23 @@ def _values_of(labels: pd.Index, level: str, values: Any) -> list[Any]:
     single = isinstance(values, str | date) or not isinstance(values, Iterable)
     listed = [values] if single else list(values)
     if level not in TIME_LEVELS:
+        if not all(isinstance(value, Hashable) for value in listed):
+            raise QueryError(f"{level}={values!r} must be one value or a list of values")
         return listed
     zone = pd.DatetimeIndex(labels).tz
     return [read_moment(value, argument=level, zone=zone).tz_convert(zone) for value in listed]
 
 
-def _absent_values(labels: pd.Index, level: str, wanted: Sequence[Any]) -> list[str]:
-    present = set(labels.unique())
+def _warn_of_absent(labels: pd.Index, level: str, wanted: Sequence[Any]) -> None:
+    """Warn once of the values that no row has, and suggest what the first ones may mean."""
+    present = labels.unique()
+    absent = [v for v in wanted if v not in present]
+    if not absent:
+        return
     names = [] if level in TIME_LEVELS else [str(name) for name in present]
-    return [f"{level}={str(v)!r}{suggestion(v, names)}" for v in wanted if v not in present]
+    parts = [f"{level}={str(v)!r}{suggestion(v, names)}" for v in absent[:_MOST_SUGGESTIONS]]
+    more = len(absent) - len(parts)
+    warn(f"no row has {', '.join(parts)}{f' and {more} more' if more else ''}")
 
 
 def top(
@@ -198,12 +204,15 @@ def top(
     -------
     DataFrame
         A frame with the same levels and columns. Ranked by the known counts of the first column
-        it has of processed, sent, delivered, accepted (else its first column), then by name.
+        that says something of the key (processed, sent, delivered, accepted, then opens and
+        clicks, as for countries and devices), then by name; an ``"(other)"`` of before stays in
+        the rest. Where the rest holds providers that report no complaints, attrs say so, and its
+        complaint rate is NaN.
 
     Raises
     ------
     QueryError
-        `n` is below 1.
+        `n` is no whole number of 1 or more.
     FrameError
         The frame lacks the key, has several and none is named, or tags would be summed.
 
@@ -219,24 +228,30 @@ def top(
     (other)        15
     b.com          20
     """
-    if n < 1:
-        raise QueryError(f"n={n!r} must be 1 or more: how many values of the key to keep")
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+        raise QueryError(
+            f"n={n!r} must be a whole number of 1 or more: how many values of the key to keep"
+        )
     level = _key_named(frame, by)
-    largest = _largest(frame, level)
-    if len(largest) <= n:
+    require_counts(frame, list(frame.columns))
+    ranked = ranked_keys(frame, level)
+    if len(ranked) <= n:
         return with_meta(frame.copy(), meta_of(frame))
     labels = frame.index.get_level_values(level)
-    named = labels.isin(largest[:n])
+    named = labels.isin([key for key in ranked[:n] if key != OTHER_KEYS])
     if not other:
         return with_meta(with_used_labels(frame[named]), meta_of(frame))
     if not overlap:
-        refuse_tag_sums([level], way_out="leave the rest out with other=False, or say overlap=True")
+        refuse_overlapping_sums(
+            [level], way_out="leave the rest out with other=False, or say overlap=True"
+        )
     columns = [str(name) for name in frame.columns]
     warn_of_uniques(columns, over_bots=level == "bot", over_days=False)
     parts = labels_of(frame, levels_dropped(frame, []))
     renamed = pd.Index(labels.where(named, OTHER_KEYS), dtype=labels.dtype, name=level)
     parts[frame.index.names.index(level)] = renamed
-    return with_meta(add_up(frame, *group_rows(parts), skipna=False), meta_of(frame))
+    meta = with_rest_noted(meta_of(frame), level, ranked[n:])
+    return with_meta(add_up(frame, *group_rows(parts), skipna=False), meta)
 
 
 def _key_named(frame: pd.DataFrame, by: str | None) -> str:
@@ -250,15 +265,6 @@ def _key_named(frame: pd.DataFrame, by: str | None) -> str:
             f"by={by!r} is no key of the frame{suggestion(by, keys)}; its keys are {keys}"
         )
     return by
-
-
-def _largest(frame: pd.DataFrame, level: str) -> pd.Index:
-    """Return the values of a key, the largest first, equal ones by name."""
-    require_counts(frame, list(frame.columns))
-    size = next((name for name in _SIZES if name in frame.columns), str(frame.columns[0]))
-    groups, values = group_rows(labels_of(frame, [level]))
-    totals = added(integers(frame, size)[0], groups, len(values))
-    return values[np.argsort(-totals, kind="stable")]
 
 
 def wide(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -280,6 +286,8 @@ def wide(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 
     Raises
     ------
+    QueryError
+        `column` is no name.
     FrameError
         The frame lacks the column or a time level.
 
@@ -292,11 +300,13 @@ def wide(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     >>> df.mg.wide("delivered").to_numpy().tolist()
     [[10, 20]]
     """
+    if not isinstance(column, str):
+        raise QueryError(f"column={column!r} must be the name of one count or rate")
     require_columns(frame, [column])
     if time_level(frame) is None:
         require_levels(frame, ["time"])
     keys = key_levels(frame)
-    table = frame[column].unstack(keys) if keys else frame[[column]].copy()
+    table = frame[column].unstack(keys).sort_index(axis=1) if keys else frame[[column]].sort_index()
     return with_meta(table, meta_of(frame))
 
 

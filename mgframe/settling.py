@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
+from mgframe.dividing import span_hours
 from mgframe.errors import QueryError
 from mgframe.framing import complete_until, meta_of, resolution_of, times_of, with_meta
-from mgframe.summing import require_counts, with_used_labels
-from mgframe.timespan import Moment, bucket_ends, read_span
+from mgframe.summing import Booleans, require_counts, with_used_labels
+from mgframe.timespan import Moment, bucket_ends
 from mgframe.vocabulary import COUNTS, ENGAGEMENT_LAG_HOURS, count_name
-
-_HOURS: Final = {"h": 1, "d": 24, "w": 168}
 
 
 def complete(frame: pd.DataFrame, until: Moment | None = None) -> pd.DataFrame:
@@ -66,7 +65,9 @@ def settled(
     frame : DataFrame
         A frame of counts with the level `time`.
     until : str or datetime, optional
-        Until when (exclusive) buckets are complete; from attrs where left out.
+        The moment at which the age of a bucket is measured. Where left out it is when Mailgun
+        answered (``fetched_at`` in attrs), else until when buckets are complete: of yesterday's
+        deliveries, at noon, 12 hours have passed, although today's bucket began at midnight.
     lag : str or mapping of str to str, optional
         How long counts keep moving, in h, d or w: ``"3d"`` for all, or ``{"opened": "5d"}`` for
         some; the others keep the lag that :func:`mgframe.explain` names.
@@ -75,14 +76,15 @@ def settled(
     -------
     DataFrame
         The same rows and columns; a cell is NA where its bucket ended less than its count's lag
-        before `until`.
+        before that moment.
 
     Raises
     ------
     QueryError
         `lag` is malformed, or names no count.
     FrameError
-        It is not known until when the frame is complete, or it has no `time`.
+        It is not known when the frame was fetched, nor until when it is complete, or it has no
+        `time`.
 
     Examples
     --------
@@ -94,12 +96,20 @@ def settled(
     [4, <NA>]
     """
     require_counts(frame, list(frame.columns))
-    end, ends = complete_until(frame, until), _row_ends(frame)
+    moment = until if until is not None else meta_of(frame).get("fetched_at")
+    end, ends = complete_until(frame, moment), _row_ends(frame)
     hours = _lags([str(name) for name in frame.columns], lag)
     young = {h: np.asarray(ends + pd.Timedelta(hours=h) > end) for h in set(hours.values())}
-    columns = {name: frame[name].mask(young[hours[str(name)]]) for name in frame.columns}
-    result = pd.DataFrame(columns, index=frame.index, columns=frame.columns)
+    columns = {name: _without(frame[name], young[hours[name]]) for name in frame.columns}
+    result = pd.DataFrame(columns, index=frame.index, columns=frame.columns, copy=False)
     return with_meta(result, meta_of(frame))
+
+
+def _without(counts: pd.Series, cells: Booleans) -> ExtensionArray:
+    """Return a count with some cells unknown."""
+    values: ExtensionArray = pd.array(counts.array, dtype="Int64", copy=True)
+    values[cells] = pd.NA
+    return values
 
 
 def _row_ends(frame: pd.DataFrame) -> pd.DatetimeIndex:
@@ -112,9 +122,11 @@ def _row_ends(frame: pd.DataFrame) -> pd.DatetimeIndex:
 def _lags(names: list[str], lag: str | Mapping[str, str] | None) -> dict[str, int]:
     """Return the hours after which each count is final."""
     if isinstance(lag, str):
-        return dict.fromkeys(names, _hours(lag))
+        return dict.fromkeys(names, span_hours(lag, argument="lag"))
+    if lag is not None and not isinstance(lag, Mapping):
+        raise QueryError(f"lag={lag!r} must be a span such as '3d', or a mapping of counts to them")
     given = {
-        name if name in names else count_name(name): _hours(span)
+        name if name in names else count_name(name): span_hours(span, argument="lag")
         for name, span in (lag or {}).items()
     }
     return {name: _lag_of(name, given) for name in names}
@@ -128,12 +140,3 @@ def _lag_of(name: str, given: Mapping[str, int]) -> int:
         return ENGAGEMENT_LAG_HOURS
     parts = [part for _, part in COUNTS[name].terms]
     return max((_lag_of(part, given) for part in parts), default=COUNTS[name].lag)
-
-
-def _hours(lag: str) -> int:
-    number, unit = read_span(lag, argument="lag")
-    if unit == "m":
-        raise QueryError(
-            f"lag={lag!r}: months differ in length; use days, such as '{number * 30}d'"
-        )
-    return number * _HOURS[unit]

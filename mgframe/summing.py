@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype
 
-from mgframe.errors import FrameError, warn
+from mgframe.errors import FrameError, QueryError, warn
 from mgframe.framing import require_columns, require_levels, times_of
-from mgframe.vocabulary import COUNTS
+from mgframe.vocabulary import COUNTS, OVERLAPPING_LEVELS
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
@@ -24,14 +24,17 @@ ALL_KEYS: Final = "(all)"
 UNIQUE_DAYS: Final = 7
 
 
-def names_in(names: str | Sequence[str]) -> list[str]:
-    """Return one name or several as a list."""
-    return [names] if isinstance(names, str) else list(names)
+def names_in(names: str | Iterable[str], *, argument: str) -> list[str]:
+    """Return one name or several as a list, else raise :class:`QueryError`."""
+    listed = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+    if not all(isinstance(name, str) for name in listed):
+        raise QueryError(f"{argument}={names!r} must be a name or a list of names")
+    return listed
 
 
 def levels_named(frame: pd.DataFrame, by: str | Sequence[str]) -> list[str]:
     """Return the levels named in `by`, in the frame's order."""
-    wanted = names_in(by)
+    wanted = names_in(by, argument="by")
     require_levels(frame, wanted)
     return [str(name) for name in frame.index.names if name in wanted]
 
@@ -119,12 +122,12 @@ def refuse_lifetime_sums(dropped: Collection[str]) -> None:
         )
 
 
-def refuse_tag_sums(dropped: Collection[str], *, way_out: str) -> None:
-    """Raise :class:`FrameError` for a sum over `tag`, naming the way out."""
-    if "tag" in dropped:
+def refuse_overlapping_sums(dropped: Collection[str], *, way_out: str) -> None:
+    """Raise :class:`FrameError` for a sum over levels such as `tag`, naming the way out."""
+    for level in OVERLAPPING_LEVELS.intersection(dropped):
         raise FrameError(
-            "a message may carry several tags, so a sum over 'tag' counts it several times; "
-            f"{way_out}"
+            f"a message may carry several {level}s, so a sum over {level!r} counts it several "
+            f"times; {way_out}"
         )
 
 

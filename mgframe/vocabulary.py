@@ -302,6 +302,12 @@ DELIVERED_FBL: Final = "delivered_fbl"
 #: Key values of the providers that send no complaints.
 NO_FEEDBACK_LOOP: Final = frozenset({"gmail.com", "googlemail.com", "Gmail", "Google Workspace"})
 
+#: Levels whose keys are mailbox providers or recipient domains.
+PROVIDER_LEVELS: Final = ("provider", "recipient_domain", "recipient_provider")
+
+#: Levels whose keys overlap, so that sums over them count a message several times.
+OVERLAPPING_LEVELS: Final = frozenset({"tag"})
+
 _ENGAGEMENT = frozenset(
     {"opened", "clicked", "unique_opened", "unique_clicked", "unsubscribed", "complained"}
 )
@@ -378,7 +384,7 @@ def rate_name(name: str) -> str:
     if name in RATES:
         return name
     for rate in RATES.values():
-        if rate.mailgun == name:
+        if rate.mailgun and rate.mailgun == name:
             return rate.name
     raise QueryError(f"{name!r} is no rate{suggestion(name, RATES)}; see mg.explain()")
 

@@ -366,3 +366,16 @@ def test_a_table_of_weeks_is_not_taken_for_days() -> None:
     with pytest.raises(FrameError, match=r"whole weeks apart.*resolution='day'"):
         as_frame(table)
     assert len(as_frame(table, resolution="day")) == 3
+
+
+@pytest.mark.parametrize("text", ["01.11.2026", "01/02/2026", "13/11/2026", "Total"])
+def test_a_date_that_could_be_two_days_is_refused(text: str) -> None:
+    table = pd.DataFrame({"date": [text], "delivered": [1]})
+    with pytest.raises(FrameError, match="dayfirst=True"):
+        as_frame(table)
+
+
+def test_a_text_count_with_a_point_is_refused() -> None:
+    table = pd.DataFrame({"date": ["2026-11-13"], "delivered": ["1.000"]})
+    with pytest.raises(FrameError, match=r"holds '1\.000', which is no count"):
+        as_frame(table)

@@ -25,10 +25,11 @@ checking
 parsing
 adopting
 summing
-dividing eligibility
+dividing eligibility feedback ranking
 ratios
 periods settling
 reshaping
+methods
 plotting
 exchange settings
 client

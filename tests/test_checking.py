@@ -74,9 +74,8 @@ FAULTS = {
     ),
     "level 'time' has dtype int64": lambda: with_level(0, [1, 2, 1, 2]),
     "the rows are not sorted; use df.sort_index()": lambda: good().iloc[::-1],
-    "rows occur twice, such as 2026-11-01 00:00:00+00:00, a.com; df.mg.sum() adds them up": (
-        lambda: good().iloc[[0, 0]]
-    ),
+    "rows occur twice, such as 2026-11-01 00:00:00+00:00, a.com; drop the repetition: "
+    "df[~df.index.duplicated()]": (lambda: good().iloc[[0, 0]]),
     "column 'delivered' has dtype float64, counts are Int64": lambda: good().astype("float64"),
     "column 'delivered' has dtype Int32, counts are Int64": lambda: good().astype("Int32"),
     "column 'rate' has dtype boolean, counts are Int64": (

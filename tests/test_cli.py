@@ -38,7 +38,9 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_exit_code_1(
     assert capsys.readouterr().err.startswith("mgframe: cannot write plots to")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dmeo"], ["simulate", "--port", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["dmeo"], ["simulate", "--port", "99999"], ["simulate", "--domains", "0"]]
+)
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(arguments)

@@ -13,6 +13,7 @@ from frames import frame_of, grid_of, random_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -57,7 +58,7 @@ def legend_of(ax: Axes) -> list[str]:
 
 
 def draw(ax: Axes) -> None:
-    ax.get_figure().canvas.draw()  # type: ignore[union-attr]
+    FigureCanvasAgg(ax.get_figure()).draw()  # the canvas of a bare Figure draws nothing
 
 
 def days(keys: tuple[str, ...] = DOMAINS, buckets: int = 20, **meta: object) -> pd.DataFrame:
@@ -262,6 +263,7 @@ HOSTILE = [
     "$5 and $6",
     "a$b",
     "_tag",
+    "\N{PARTY POPPER} 新着情報",
     "__",
     "100 %",
     "{} {0} %s",

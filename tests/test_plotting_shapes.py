@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from frames import frame_of, grid_of, random_frame
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mgframe import plotting
 from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.framing import empty_frame
+from mgframe.periods import resample
 from mgframe.ratios import rates
 from mgframe.reshaping import sum as sum_of
 
@@ -48,7 +50,7 @@ def cells_of(ax: Axes) -> np.ndarray:
 
 
 def draw(ax: Axes) -> None:
-    ax.get_figure().canvas.draw()  # type: ignore[union-attr]
+    FigureCanvasAgg(ax.get_figure()).draw()  # the canvas of a bare Figure draws nothing
 
 
 def hours(days: int, **meta: object) -> pd.DataFrame:
@@ -229,6 +231,40 @@ def test_weekday_by_hour_adds_keys_before_it_takes_the_mean(axes: Axes) -> None:
     frame = grid_of(24, {"domain": ["a.com", "b.com"]}, {"delivered": 5}, resolution="hour")
     assert np.nanmax(cells_of(plotting.heatmap(frame, ax=axes))) == 10
     assert "2 domains together" in texts_of(axes)
+
+
+@pytest.mark.parametrize(
+    "draw_values",
+    [
+        lambda f, ax: cells_of(plotting.heatmap(f, "delivered", ax=ax)),
+        lambda f, ax: cells_of(plotting.heatmap(f, "delivery_rate", tz="Asia/Tokyo", ax=ax)),
+        lambda f, ax: cells_of(plotting.heatmap(f, kind="key-day", by="domain", ax=ax)),
+        lambda f, ax: cells_of(plotting.heatmap(resample(f, "D", partial=True), ax=ax)),
+        lambda f, ax: np.array([x.get_ydata() for x in plotting.counts(f, "sent", ax=ax).lines]),
+        lambda f, ax: np.array(
+            [x.get_ydata() for x in plotting.rates(f, "delivery_rate", rolling="3h", ax=ax).lines]
+        ),
+        lambda f, ax: np.array(widths_of(plotting.funnel(f, ax=ax))),
+        lambda f, ax: np.array(widths_of(plotting.counts(sum_of(f, "domain"), ax=ax))),
+    ],
+)
+def test_the_order_of_rows_does_not_matter(draw_values) -> None:
+    frame = random_frame(
+        5, buckets=200, keys={"domain": 3}, counts=["delivered", "sent"], resolution="hour"
+    )
+    shuffled = frame.sort_values("delivered", ascending=False)
+    expected, got = (
+        draw_values(f, Figure(layout="constrained").add_subplot()) for f in (frame, shuffled)
+    )
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_countries_are_drawn_by_their_opens(axes: Axes) -> None:
+    counts = {"processed": [0, 0, 99], "opened": [2, 9, 1]}
+    frame = frame_of(None, {"country": ["at", "us", "unknown"]}, counts)
+    ax = plotting.counts(frame, top=1, ax=axes)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["us", "(other)"]
+    assert sorted(widths_of(ax)) == [3.0, 9.0]
 
 
 def test_weekday_by_hour_leaves_open_hours_out(axes: Axes) -> None:

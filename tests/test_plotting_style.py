@@ -50,6 +50,11 @@ def test_percent_says_as_much_as_it_knows(value: float, text: str) -> None:
     assert percent(value) == text
 
 
+def test_what_the_font_lacks_becomes_a_question_mark() -> None:
+    labels = key_labels(["\N{PILE OF POO}.com", "例.com", "mañana.com", "été → Ж"])
+    assert list(labels.values()) == ["?.com", "?.com (2)", "mañana.com", "été → Ж"]
+
+
 def test_ticks_share_their_decimals() -> None:
     assert Percent().format_ticks([0, 0.001, 0.002]) == ["0.0 %", "0.1 %", "0.2 %"]
     assert Percent().format_ticks([0.975, 1.0]) == ["97.5 %", "100.0 %"]

@@ -19,6 +19,8 @@ from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.periods import local_days
 from mgframe.ratios import rate_label, rates
 from mgframe.reshaping import sum as sum_of
+from mgframe.reshaping import top as top_of
+from mgframe.reshaping import where
 from mgframe.vocabulary import COUNTS, RATES
 
 PARTS = {
@@ -359,7 +361,7 @@ def test_a_rolling_window_of_more_than_seven_days_warns_for_uniques():
 @pytest.mark.parametrize(
     ("rolling", "kind", "text"),
     [
-        ("1m", QueryError, "months differ in length; use days or weeks"),
+        ("1m", QueryError, "months differ in length; use days, such as '30d'"),
         ("7", QueryError, "rolling='7' must be a number above 0"),
         ("0d", QueryError, "rolling='0d' must be a number above 0"),
         ("36h", FrameError, "not a whole number of the frame's buckets (days)"),
@@ -439,6 +441,91 @@ def test_delivered_fbl_is_for_complaints_alone(names):
     frame = grid_of(1, {"provider": ["x.com"]}, PARTS | {"complained": 1})
     with pytest.raises(QueryError, match="is for complaint_rate alone"):
         rates(frame, names, of="delivered_fbl")
+
+
+def mailboxes() -> pd.DataFrame:
+    names = ["gmx.de", "gmail.com", "yahoo.com"]
+    counts = {"delivered": [300, 1000, 200], "complained": [9, 0, 4]}
+    return grid_of(2, {"provider": names}, {name: c * 2 for name, c in counts.items()})
+
+
+@pytest.mark.parametrize("of", [None, "delivered_fbl"])
+def test_a_rest_that_holds_gmail_has_no_complaint_rate_and_says_the_way_out(of):
+    counts = {"delivered": [300, 100, 200], "complained": [9, 0, 4]}
+    frame = grid_of(1, {"provider": ["gmx.de", "gmail.com", "yahoo.com"]}, counts)
+    with pytest.warns(MgframeWarning, match=r"holds gmail\.com, which report no .* larger n"):
+        got = rates(top_of(frame, 1), "complaint_rate", of=of).droplevel("time")["complaint_rate"]
+    assert math.isnan(got["(other)"])
+    assert got["gmx.de"] == 0.03
+    cut = top_of(where(frame, provider=["gmx.de", "yahoo.com"]), 1)
+    assert rates(cut, "complaint_rate", of=of)["complaint_rate"].tolist() == [0.02, 0.03]
+
+
+def test_a_rest_without_gmail_keeps_its_complaint_rate():
+    got = rates(top_of(mailboxes(), 1), "complaint_rate").droplevel("time")["complaint_rate"]
+    assert got["(other)"].tolist() == [13 / 500] * 2
+
+
+def test_a_rest_of_which_nothing_is_known_has_no_complaint_rate():
+    frame = top_of(mailboxes(), 1)
+    frame.attrs = {}
+    for cut in (frame, top_of(frame, 1)):
+        with pytest.warns(MgframeWarning, match=r"may hold providers such as gmail\.com"):
+            got = rates(cut, "complaint_rate").droplevel("time")["complaint_rate"]
+        assert got["(other)"].isna().tolist() == [True, True]
+
+
+def test_a_rest_of_a_rest_still_holds_gmail():
+    names = ["a.de", "b.de", "gmail.com", "c.de"]
+    frame = grid_of(1, {"provider": names}, {"delivered": [400, 300, 200, 100], "complained": 1})
+    with pytest.warns(MgframeWarning, match=r"holds gmail\.com"):
+        got = rates(top_of(top_of(frame, 2), 1), "complaint_rate").droplevel("time")[
+            "complaint_rate"
+        ]
+    assert math.isnan(got["(other)"])
+
+
+def test_a_mixed_rest_is_left_out_of_complaints_pooled_over_feedback_loops():
+    counts = {"delivered": [300, 100, 200], "complained": [9, 0, 4]}
+    frame = top_of(grid_of(1, {"provider": ["gmx.de", "gmail.com", "yahoo.com"]}, counts), 1)
+    with pytest.warns(MgframeWarning) as caught:
+        got = rates(frame, "complaint_rate", by="time", of="delivered_fbl").iloc[0, 0]
+    assert got == 9 / 300
+    text = " ".join(str(w.message) for w in caught)
+    assert "1 of 2 rows for complaint_rate" in text
+    assert "larger n" in text
+
+
+def test_of_without_names_changes_volumes_only():
+    frame = one_day(unique_opened=100, unique_clicked=20, sent=9400, processed=10000, bounced=400)
+    got = rates(frame, of="sent").iloc[0]
+    assert got["bounce_rate"] == 400 / 9400
+    assert got["open_rate"] == 100 / 9400
+    assert got["click_to_open_rate"] == 0.2
+    assert rates(frame, "click_to_open_rate", of="sent").iloc[0, 0] == 20 / 9400
+
+
+def test_rows_that_occur_twice_do_not_roll():
+    frame = grid_of(3, {"domain": ["a"]}, {"delivered": 1, "sent": 2})
+    twice = pd.concat([frame, frame.iloc[:1]])
+    twice.attrs = frame.attrs
+    with pytest.raises(FrameError, match="rows occur twice"):
+        rates(twice, "delivery_rate", rolling="2d")
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"names": 5}, "names=5"),
+        ({"names": [["x"]]}, "names="),
+        ({"by": 3}, "by=3"),
+        ({"of": ["sent"]}, "of="),
+        ({"rolling": 7}, "rolling=7"),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_refused_in_words(options, argument):
+    with pytest.raises(QueryError, match=argument):
+        rates(one_day(), **options)
 
 
 # ---------------------------------------------------------------- refusals

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from frames import count_frames, frame_of, grid_of
+from frames import count_frames, frame_of, grid_of, random_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgframe import periods, settling
+from mgframe import periods, reshaping, settling
 from mgframe.checking import check_frame
 from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.ratios import rates
@@ -265,9 +265,9 @@ def test_top_names_the_key_where_there_are_several():
         top(frame, 1, by="domian")
 
 
-@pytest.mark.parametrize("n", [0, -1])
+@pytest.mark.parametrize("n", [0, -1, "3", 2.0, True, None])
 def test_top_needs_a_number(n):
-    with pytest.raises(QueryError, match=f"n={n} must be 1 or more"):
+    with pytest.raises(QueryError, match=f"n={n!r} must be a whole number of 1 or more"):
         top(three_domains(), n)
 
 
@@ -290,6 +290,81 @@ def test_other_bots_warn_for_uniques():
 @settings(max_examples=20, deadline=None)
 def test_top_conserves_the_total(frame, n):
     assert top(frame, n, by="domain")["delivered"].sum() == frame["delivered"].sum()
+
+
+@pytest.mark.parametrize("processed", [0, None])
+def test_countries_rank_by_opens_because_deliveries_are_not_split_by_country(processed):
+    counts = {"processed": [processed, processed, 99], "opened": [2, 9, 1]}
+    frame = grid_of(1, {"country": ["at", "us", "unknown"]}, counts)
+    assert top(frame, 1, other=False).index.get_level_values("country").tolist() == ["us"]
+
+
+def test_counts_of_nothing_but_zeros_rank_no_key():
+    frame = grid_of(1, {"domain": ["a", "b"]}, {"processed": 0, "sent": None, "opened": [1, 2]})
+    assert top(frame, 1, other=False).index.get_level_values("domain").tolist() == ["b"]
+    nothing = grid_of(1, {"domain": ["b", "a"]}, {"processed": 0})
+    assert top(nothing, 1, other=False).index.get_level_values("domain").tolist() == ["a"]
+
+
+def test_an_other_of_before_stays_in_the_rest():
+    frame = grid_of(1, {"domain": ["a", "b", "c", "d"]}, {"sent": [5, 4, 3, 3]})
+    again = top(top(frame, 2), 1)
+    assert again.droplevel("time")["sent"].to_dict() == {"(other)": 10, "a": 5}
+    pd.testing.assert_frame_equal(top(top(frame, 2), 2), top(frame, 2))
+
+
+def test_suggestions_are_made_for_the_first_unknown_values_only(monkeypatch):
+    asked = []
+    monkeypatch.setattr(reshaping, "suggestion", lambda name, names: asked.append(name) or "")
+    frame = grid_of(1, {"domain": ["a.com"]}, {"sent": 1})
+    with pytest.warns(MgframeWarning, match=r"domain='x2' and 197 more$"):
+        where(frame, domain=[f"x{i}" for i in range(200)])
+    assert asked == ["x0", "x1", "x2"]
+
+
+def test_wrong_types_are_refused_in_words():
+    frame = three_domains()
+    for call in (
+        lambda: sum_of(frame, 3),
+        lambda: wide(frame, ["delivered"]),
+        lambda: where(frame, domain=[["a"]]),
+        lambda: periods.resample(frame, 5),
+        lambda: settling.settled(frame, lag=5),
+    ):
+        with pytest.raises(QueryError, match="must be"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f: sum_of(f, "domain"),
+        lambda f: top(f, 1, by="domain"),
+        lambda f: wide(f, "delivered"),
+        lambda f: wide(sum_of(f, "time").loc[f.index.unique("time")], "delivered"),
+        lambda f: wide(rates(f, rolling="3h"), "delivery_rate"),
+        lambda f: rates(f, by="time", rolling="3h"),
+        lambda f: rates(f, by="provider"),
+        lambda f: periods.resample(f, "D", partial=True),
+        lambda f: periods.local_days(f, "Asia/Tokyo", partial=True),
+        lambda f: settling.settled(f, until="2026-11-04").sort_index(),
+        lambda f: settling.complete(f, "2026-11-03 05:00").sort_index(),
+        lambda f: where(f, domain="domain0").sort_index(),
+    ],
+)
+def test_the_order_of_rows_does_not_matter(call):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MgframeWarning)
+        frame = random_frame(
+            3,
+            buckets=50,
+            keys={"domain": 2, "provider": 2},
+            counts=["delivered", "sent"],
+            resolution="hour",
+            unknown=0.05,
+        )
+        shuffled = frame.sort_values("delivered", ascending=False)
+        pd.testing.assert_frame_equal(call(shuffled), call(frame))
 
 
 # ---------------------------------------------------------------- wide and long

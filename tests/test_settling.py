@@ -132,6 +132,19 @@ def test_settled_needs_to_know_until_when():
         settled(frame)
 
 
+def test_yesterdays_deliveries_are_settled_by_the_afternoon():
+    days = grid_of(
+        3,
+        {"domain": ["a"]},
+        {"delivered": 5, "opened": 2},
+        complete_until="2026-11-04T00:00:00Z",
+        fetched_at="2026-11-04T14:00:00Z",
+    )
+    assert settled(days)["delivered"].isna().tolist() == [False, False, True]
+    assert settled(days)["opened"].isna().tolist() == [True, True, True]
+    assert settled(days, until="2026-11-04")["delivered"].isna().tolist() == [False, True, True]
+
+
 # ---------------------------------------------------------------- ends
 
 

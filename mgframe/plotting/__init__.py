@@ -11,8 +11,18 @@ of the Axes, where they cover no data.
 
 from __future__ import annotations
 
+from mgframe.methods import OfFrame, method
 from mgframe.plotting.grids import heatmap
 from mgframe.plotting.series import counts, rates
 from mgframe.plotting.stages import funnel
 
-__all__ = ["counts", "funnel", "heatmap", "rates"]
+__all__ = ["PlotAccessor", "counts", "funnel", "heatmap", "rates"]
+
+
+class PlotAccessor(OfFrame):
+    """``df.mg.plot``: plots of one frame, each the function of its name."""
+
+    counts = method(counts)
+    rates = method(rates)
+    funnel = method(funnel)
+    heatmap = method(heatmap)

@@ -14,6 +14,7 @@ from mgframe.plotting.style import (
     GREY,
     dress,
     halo,
+    legend_beside,
     new_axes,
     percent,
     say_nothing_to_draw,
@@ -98,11 +99,4 @@ def _draw_groups(
         labels = texts[what].reindex(keys).fillna("no data").tolist()
         ax.bar_label(bars, labels, padding=4, fontsize="small", bbox=halo(ax))
     ax.set_yticks(rows, list(key_labels(keys, most=40).values()))
-    if len(tables) > 1:
-        ax.legend(
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1.0),
-            borderaxespad=0.0,
-            frameon=False,
-            fontsize="small",
-        )
+    legend_beside(ax)

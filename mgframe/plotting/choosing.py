@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Final
 
 import pandas as pd
 
 from mgframe.errors import FrameError, QueryError
 from mgframe.framing import key_levels, meta_of, require_levels, with_meta
 from mgframe.plotting.texts import key_labels, key_word
+from mgframe.ranking import ranked_keys
 from mgframe.reshaping import top as largest
-from mgframe.vocabulary import OTHER_KEYS, TIME_LEVELS
-
-#: The volume that ranks keys: the first of these that the frame has, else its first column.
-VOLUMES: Final = ("processed", "sent", "delivered", "accepted")
-
-#: Levels whose values overlap, so that a rest of them cannot be added up.
-OVERLAPPING: Final = frozenset({"tag"})
+from mgframe.vocabulary import OTHER_KEYS, OVERLAPPING_LEVELS, TIME_LEVELS
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def choose(frame: pd.DataFrame, *, by: str | None, top: int) -> Chosen:
     ranked = ranked_keys(frame, level)
     if len(ranked) <= top + (OTHER_KEYS in ranked):
         return Chosen(frame, level, ranked, len(ranked))
-    cut = largest(frame, top, by=level, other=level not in OVERLAPPING)
+    cut = largest(frame, top, by=level, other=level not in OVERLAPPING_LEVELS)
     return Chosen(cut, level, ranked_keys(cut, level), len(ranked))
 
 
@@ -125,17 +120,6 @@ def _key_level(frame: pd.DataFrame, by: str | None) -> str | None:
     return varying[0] if varying else (levels[-1] if levels else None)
 
 
-def ranked_keys(frame: pd.DataFrame, level: str) -> list[str]:
-    """Return the values of a level, the largest volume first, ``"(other)"`` last."""
-    values = frame.index.get_level_values(level)
-    volume = next((name for name in VOLUMES if name in frame.columns), None)
-    if volume is None and len(frame.columns) == 0:
-        return sorted(values.unique())
-    column = frame[volume or frame.columns[0]]
-    sums = column.groupby(values).sum().sort_index().sort_values(ascending=False, kind="stable")
-    return sorted((str(key) for key in sums.index), key=lambda key: key == OTHER_KEYS)
-
-
 def whose(frame: pd.DataFrame) -> str:
     """Return whose numbers are added up: ``", example.com"`` or ``", 3 domains together"``."""
     found = []
@@ -150,8 +134,11 @@ def whose(frame: pd.DataFrame) -> str:
 
 def without_single_tag(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame without a `tag` level of one value, over which sums are not refused."""
-    if "tag" not in frame.index.names or frame.index.get_level_values("tag").nunique() != 1:
+    single: list[Hashable] = [
+        name
+        for name in OVERLAPPING_LEVELS.intersection(frame.index.names)
+        if frame.index.get_level_values(name).nunique() == 1
+    ]
+    if not single or frame.index.nlevels == len(single):
         return frame
-    if frame.index.nlevels == 1:
-        return frame
-    return with_meta(frame.droplevel("tag"), meta_of(frame))
+    return with_meta(frame.droplevel(single), meta_of(frame))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from mgframe.errors import FrameError, QueryError, suggestion
 from mgframe.framing import meta_of, require_columns, times_of
 from mgframe.periods import local_days
 from mgframe.plotting.choosing import Chosen, choose, whose, without_single_tag
-from mgframe.plotting.mesh import GREY_NOTE, OPEN_NOTE, draw_mesh, hatch_columns
-from mgframe.plotting.style import finish, new_axes, say_nothing_to_draw
+from mgframe.plotting.style import Percent, finish, new_axes, say_nothing_to_draw
 from mgframe.plotting.tables import (
     count_tables,
     cut_for,
@@ -22,7 +23,7 @@ from mgframe.plotting.tables import (
     silent_notes,
     window_for,
 )
-from mgframe.plotting.texts import key_labels, plain
+from mgframe.plotting.texts import key_labels, plain, with_denominator_below
 from mgframe.plotting.timeaxis import (
     bucket_stops,
     bucket_word,
@@ -42,10 +43,20 @@ from mgframe.timespan import Moment, read_zone
 from mgframe.vocabulary import COUNTS, RATES, rate_name
 
 Kind = Literal["weekday-hour", "key-day"]
+Floats = npt.NDArray[np.float64]
 
 _KINDS: Final = ("weekday-hour", "key-day")
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONDAY: Final = pd.Timestamp("2001-01-01", tz="UTC")
+
+#: From dark to light without a change of hue: it survives colour blindness and print.
+_COLOUR_MAP: Final = "cividis"
+_LABEL_WIDTH: Final = 34
+#: With more columns the white edges would hide the colours between them.
+_MOST_EDGED: Final = 62
+_NO_DATA: Final = "#D9D9D9"
+_GREY_NOTE: Final = "Grey: no data."
+_OPEN_NOTE: Final = "Hatched: open bucket, still counting."
 
 
 def heatmap(
@@ -114,7 +125,7 @@ def heatmap(
     >>> ax.collections[0].get_array().shape
     (7, 24)
     """
-    name = rate_name(what) if _is_rate(frame, what) else _count(frame, what)
+    name = _name(frame, what)
     width = width_of(frame)
     chosen_kind = kind or ("weekday-hour" if width == "hour" else "key-day")
     if chosen_kind not in _KINDS:
@@ -139,21 +150,21 @@ def heatmap(
     )
 
 
-def _is_rate(frame: pd.DataFrame, what: str) -> bool:
-    mailgun = {rate.mailgun for rate in RATES.values()} - {""}
-    return what not in frame.columns and (what in RATES or what in mailgun)
-
-
-def _count(frame: pd.DataFrame, what: str) -> str:
-    """Return the column that `what` names, its own or a count's."""
+def _name(frame: pd.DataFrame, what: str) -> str:
+    """Return the column or the rate that `what` names, a column of that very name first."""
+    if not isinstance(what, str):
+        raise QueryError(f"what={what!r} must be the name of a count or a rate")
     if what in frame.columns:
         return what
-    bare = str(what).removesuffix("_count")
-    if bare not in COUNTS:
+    bare = what.removesuffix("_count")
+    if bare in COUNTS:
+        require_columns(frame, [bare])
+        return bare
+    try:
+        return rate_name(what)
+    except QueryError:
         near = suggestion(bare, [*COUNTS, *RATES])
-        raise QueryError(f"what={what!r} is no count and no rate{near}; see mg.explain()")
-    require_columns(frame, [bare])
-    return bare
+        raise QueryError(f"what={what!r} is no count and no rate{near}; see mg.explain()") from None
 
 
 # ---------------------------------------------------------------- weekday by hour
@@ -168,21 +179,19 @@ def _weekday_hour(
     ax: Axes | None,
 ) -> Axes:
     complete, notes = complete_rows(without_single_tag(frame), until)
-    local = _local_hours(complete, tz)
-    slots = _MONDAY + pd.to_timedelta(local.day_of_week * 24 + local.hour, unit="h")
     if name in RATES:
         label = plain(rate_label(name, of=of))
-        cells = pooled_rate(_at(complete, slots), name, of)
+        cells = pooled_rate(_at(complete, _slots(complete, tz)), name, of)
     else:
         label = f"{_label(name)} per hour, mean"
-        hours = sum_of(complete[[name]], "time")[name].astype("Float64")
-        cells = hours.groupby(slots[~times_of(complete).duplicated()]).mean()
+        hours = sum_of(complete[[name]], "time")
+        cells = hours[name].astype("Float64").groupby(_slots(hours, tz)).mean()
     week = pd.date_range(_MONDAY, periods=7 * 24, freq="h").as_unit("us")
     values = cells.reindex(week).to_numpy(dtype="float64", na_value=np.nan)
     table = np.asarray(values, dtype="float64").reshape(7, 24)
     ax = ax if ax is not None else new_axes(9, 3.8)
     if np.isfinite(table).any():
-        draw_mesh(
+        _draw_mesh(
             ax,
             np.arange(25),
             table,
@@ -192,11 +201,11 @@ def _weekday_hour(
         )
         ax.set_yticks(np.arange(7) + 0.5, _WEEKDAYS)
         ax.set_xticks(range(0, 25, 3), [f"{hour:02d}:00" for hour in range(0, 25, 3)])
-        notes += [] if np.isfinite(table).all() else [GREY_NOTE]
+        notes += [] if np.isfinite(table).all() else [_GREY_NOTE]
     else:
         say_nothing_to_draw(ax, empty=frame.empty)
     title = f"{_label(name)} by weekday and hour{whose(complete)}"
-    hours_label = f"hour of the day ({local.tz}), from {window_text(complete)}"
+    hours_label = f"hour of the day ({_local_hours(complete, tz).tz}), from {window_text(complete)}"
     finish(ax, frame, title=title, xlabel=hours_label, notes=notes)
     return ax
 
@@ -211,6 +220,12 @@ def _local_hours(frame: pd.DataFrame, tz: str | None) -> pd.DatetimeIndex:
             "there; choose a zone on the full hour, or leave tz out"
         )
     return local
+
+
+def _slots(frame: pd.DataFrame, tz: str | None) -> pd.DatetimeIndex:
+    """Return for every row the hour of one week that stands for its weekday and hour."""
+    local = _local_hours(frame, tz)
+    return _MONDAY + pd.to_timedelta(local.day_of_week * 24 + local.hour, unit="h")
 
 
 def _at(frame: pd.DataFrame, times: pd.DatetimeIndex) -> pd.DataFrame:
@@ -255,16 +270,16 @@ def _key_day(
         cells = rows.reindex(columns=times).to_numpy(dtype="float64")
         stops = bucket_stops(chosen.frame, times)
         edges = np.append(instants(times), instants(stops[-1:]))
-        draw_mesh(ax, edges, cells, gid=name, label=label, rate=name in RATES)
+        _draw_mesh(ax, edges, cells, gid=name, label=label, rate=name in RATES)
         labels = key_labels(chosen.keys, most=32).values()
         ax.set_yticks(np.arange(len(rows)) + 0.5, list(labels) or [""])
         set_time_axis(ax, chosen.frame)
         ax.set_xlim(edges[0], edges[-1])
         is_open = open_buckets(chosen.frame, times, until)
         if is_open.any():
-            hatch_columns(ax, edges[int(np.argmax(is_open))], edges[-1])
-            notes.append(OPEN_NOTE)
-        notes += [] if np.isfinite(cells).all() else [GREY_NOTE]
+            _hatch_columns(ax, edges[int(np.argmax(is_open))], edges[-1])
+            notes.append(_OPEN_NOTE)
+        notes += [] if np.isfinite(cells).all() else [_GREY_NOTE]
     else:
         say_nothing_to_draw(ax, empty=frame.empty)
     title = f"{_label(name)} {chosen.phrase}".strip()
@@ -276,3 +291,56 @@ def _label(name: str) -> str:
     if name in RATES:
         return RATES[name].label
     return COUNTS[name].label if name in COUNTS else plain(name)
+
+
+# ---------------------------------------------------------------- cells
+
+
+def _draw_mesh(
+    ax: Axes, edges: npt.NDArray[Any], table: Floats, *, gid: str, label: str, rate: bool
+) -> None:
+    """Draw one cell per value, the first row on top, unknown ones grey.
+
+    `label` stands beside the colour bar; a `rate` is a fraction, shown as percent.
+    """
+    ax.set_facecolor(_NO_DATA)
+    rows = np.arange(len(table) + 1)
+    low, high = _range(table, rate=rate)
+    mesh = ax.pcolormesh(
+        edges,
+        rows,
+        np.ma.masked_invalid(table),
+        cmap=_COLOUR_MAP,
+        vmin=low,
+        vmax=high,
+        gid=gid,
+        edgecolors="white",
+        linewidth=0.4 if table.shape[1] <= _MOST_EDGED else 0.0,
+    )
+    ax.invert_yaxis()
+    ax.tick_params(labelsize="small", length=0)
+    ax.spines[:].set_visible(False)
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=18)
+    bar.outline.set_visible(False)
+    bar.set_label(with_denominator_below(label, _LABEL_WIDTH), fontsize="small")
+    bar.ax.tick_params(labelsize="small")
+    bar.locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
+    bar.formatter = Percent() if rate else StrMethodFormatter("{x:,.0f}")
+    bar.update_ticks()
+
+
+def _range(table: Floats, *, rate: bool) -> tuple[float, float]:
+    """Return the values of the darkest and the lightest colour: counts start at zero."""
+    low, high = float(np.nanmin(table)), float(np.nanmax(table))
+    if not rate:
+        low = min(low, 0.0)
+    if low == high:
+        return (low - 0.005, high + 0.005) if rate else (low, low + 1)
+    return low, high
+
+
+def _hatch_columns(ax: Axes, first: Any, last: Any) -> None:
+    """Hatch the columns from one edge to another: they are still counting."""
+    ax.axvspan(
+        first, last, facecolor="none", edgecolor="white", hatch="////", linewidth=0, gid="open"
+    )

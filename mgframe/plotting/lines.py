@@ -19,6 +19,7 @@ from mgframe.plotting.style import (
     OPEN_DASH,
     OPEN_NOTE,
     dress,
+    legend_beside,
     say_nothing_to_draw,
 )
 from mgframe.plotting.tables import NO_KEYS, Tables, all_values
@@ -163,17 +164,7 @@ def _alone(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 
 
 def _legend(ax: Axes, hidden: int) -> None:
-    """Put the legend right of the Axes, where it covers no data; none for a single line."""
+    """Name the lines, and say how many keys have none."""
     if hidden:
         ax.plot([], [], linestyle="none", gid="hidden", label=f"and {hidden} more")
-    handles, labels = ax.get_legend_handles_labels()
-    if len(handles) > 1:
-        ax.legend(
-            handles,
-            labels,
-            loc="upper left",
-            bbox_to_anchor=(1.01, 1.0),
-            borderaxespad=0.0,
-            frameon=False,
-            fontsize="small",
-        )
+    legend_beside(ax)

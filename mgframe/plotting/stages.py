@@ -11,6 +11,7 @@ from mgframe.errors import FrameError
 from mgframe.plotting.choosing import one_reading, whose, without_single_tag
 from mgframe.plotting.style import COLOURS, dress, finish, new_axes, percent, say_nothing_to_draw
 from mgframe.plotting.timeaxis import complete_rows, window_text
+from mgframe.ratios import count_word
 from mgframe.reshaping import sum as sum_of
 from mgframe.timespan import Moment
 from mgframe.vocabulary import COUNTS
@@ -126,12 +127,7 @@ def _shares(totals: dict[str, int]) -> list[str]:
         share = ""
         if before:
             part = percent(number / totals[before]) if totals[before] else "no share"
-            share = f", {part} of {_word(before)}"
+            share = f", {part} of {count_word(before)}"
         texts.append(f"{number:,}{share}")
         before = stage
     return texts
-
-
-def _word(stage: str) -> str:
-    label = COUNTS[stage].label.removesuffix(" (7-day)")
-    return label[0].lower() + label[1:]

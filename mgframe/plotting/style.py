@@ -95,6 +95,21 @@ def halo(ax: Axes) -> dict[str, Any]:
     return {"facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
 
 
+def legend_beside(ax: Axes) -> None:
+    """Put the legend right of the Axes, where it covers no data; none for a single entry."""
+    handles, labels = ax.get_legend_handles_labels()
+    if len(handles) > 1:
+        ax.legend(
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.0),
+            borderaxespad=0.0,
+            frameon=False,
+            fontsize="small",
+        )
+
+
 def finish(ax: Axes, frame: pd.DataFrame, *, title: str, xlabel: str, notes: Iterable[str]) -> None:
     """Write title, x label with the notes below it, and the mark of simulated data."""
     lines = [xlabel, *(wrapped(note, _NOTE_WIDTH) for note in dict.fromkeys(notes))]

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from mgframe.errors import FrameError
+from mgframe.feedback import without_feedback_loop
 from mgframe.framing import require_columns
-from mgframe.plotting.choosing import VOLUMES, Chosen, choose, ranked_keys
+from mgframe.plotting.choosing import Chosen, choose
 from mgframe.plotting.timeaxis import days_spanned, width_of
+from mgframe.ranking import ranked_keys, size_column
 from mgframe.ratios import rates as rates_of
 from mgframe.reshaping import sum as sum_of
-from mgframe.vocabulary import NO_FEEDBACK_LOOP, RATES, count_name, rate_name
+from mgframe.summing import names_in
+from mgframe.vocabulary import PROVIDER_LEVELS, RATES, count_name, rate_name
 
 #: For each count or rate its values: by time with one column per key, or one column by key.
 Tables = Mapping[str, pd.DataFrame]
@@ -26,22 +29,20 @@ _FIRST_COUNTS: Final = ("delivered", "unique_opened", "unique_clicked", "bounced
 _FIRST_RATES: Final = ("delivery_rate", "open_rate", "click_rate")
 _ROLLING: Final = "7d"
 _LEAST_DAYS_TO_ROLL: Final = 14
-_PROVIDER_LEVELS: Final = frozenset({"provider", "recipient_domain", "recipient_provider"})
-_SILENT: Final = frozenset(name.casefold() for name in NO_FEEDBACK_LOOP)
 
 
 def count_columns(chosen: Chosen, columns: str | Sequence[str] | None) -> list[str]:
     """Return the columns to draw: those named, an overview of one key, the volume of several."""
     present = [str(name) for name in chosen.frame.columns]
     if columns is not None:
-        named = [columns] if isinstance(columns, str) else list(columns)
+        named = names_in(columns, argument="columns")
         found = [name if name in present else count_name(name) for name in named]
         require_columns(chosen.frame, found)
+    elif len(chosen.keys) > 1 and chosen.level is not None:
+        found = [size_column(chosen.frame, chosen.level) or present[0]] if present else []
     else:
-        several = len(chosen.keys) > 1
-        wanted = VOLUMES if several else _FIRST_COUNTS
-        found = [name for name in wanted if name in present] or present
-        found = found[: 1 if several else len(_FIRST_COUNTS)]
+        found = [name for name in _FIRST_COUNTS if name in present] or present
+        found = found[: len(_FIRST_COUNTS)]
     if not found:
         raise FrameError(f"no counts to draw: columns={columns!r}, the frame has {present}")
     return list(dict.fromkeys(found))
@@ -50,8 +51,7 @@ def count_columns(chosen: Chosen, columns: str | Sequence[str] | None) -> list[s
 def rate_names(chosen: Chosen, names: str | Sequence[str] | None) -> list[str]:
     """Return the rates to draw: those named, or what the frame can give at a glance."""
     if names is not None:
-        named = [names] if isinstance(names, str) else list(names)
-        found = list(dict.fromkeys(rate_name(name) for name in named))
+        found = list(dict.fromkeys(rate_name(n) for n in names_in(names, argument="names")))
     else:
         several = len(chosen.keys) > 1
         given = list(rates_of(chosen.frame.iloc[:0]).columns)
@@ -116,9 +116,9 @@ def cut_for(frame: pd.DataFrame, name: str, chosen: Chosen, *, by: str | None, t
     would push it down.
     """
     level = chosen.level
-    if name != "complaint_rate" or level not in _PROVIDER_LEVELS:
+    if name != "complaint_rate" or level not in PROVIDER_LEVELS:
         return chosen
-    unnamed = set(_silent(ranked_keys(frame, level))) - set(chosen.keys)
+    unnamed = set(without_feedback_loop(ranked_keys(frame, level))) - set(chosen.keys)
     if not unnamed:
         return chosen
     return choose(frame[~frame.index.get_level_values(level).isin(unnamed)], by=by, top=top)
@@ -126,12 +126,8 @@ def cut_for(frame: pd.DataFrame, name: str, chosen: Chosen, *, by: str | None, t
 
 def silent_notes(frame: pd.DataFrame, chosen: Chosen, names: Sequence[str]) -> list[str]:
     """Return the note on keys whose complaint rate is unknown because nobody reports it."""
-    if "complaint_rate" not in names or chosen.level not in _PROVIDER_LEVELS:
+    if "complaint_rate" not in names or chosen.level not in PROVIDER_LEVELS:
         return []
-    silent = _silent(frame.index.get_level_values(str(chosen.level)).unique())
+    silent = without_feedback_loop(frame.index.get_level_values(str(chosen.level)).unique())
     listed = ", ".join(silent)
     return [f"No complaint data from Gmail ({listed}): it reports none."] if silent else []
-
-
-def _silent(keys: Sequence[str] | pd.Index) -> list[str]:
-    return [str(key) for key in keys if str(key).casefold() in _SILENT]

@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from mgframe.vocabulary import KEYS
+
+_NOT_DRAWABLE: Final = "?"
 
 
 def plain(text: str) -> str:
     """Return `text` on one line, without control characters, with ``$`` taken literally.
 
-    Format characters go too: a right-to-left override would turn the rest of a label round.
+    Format characters go too: a right-to-left override would turn the rest of a label round. What
+    the fonts in use cannot draw becomes ``?``: matplotlib would draw a box and warn each time.
     """
+    known = _drawable(tuple(FontProperties().get_family()))
     kept = (
-        " " if char.isspace() else char
+        " " if char.isspace() else char if ord(char) in known else _NOT_DRAWABLE
         for char in str(text)
         if char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
     return " ".join("".join(kept).split()).replace("$", r"\$")
+
+
+@functools.lru_cache(maxsize=8)
+def _drawable(families: Sequence[str]) -> frozenset[int]:
+    """Return the characters that the fonts of some families have, plain and bold."""
+    return frozenset.intersection(*(_characters(families, weight) for weight in ("normal", "bold")))
+
+
+def _characters(families: Sequence[str], weight: str) -> frozenset[int]:
+    found: set[int] = set()
+    for family in families:
+        path = findfont(FontProperties(family=family, weight=weight))
+        found.update(get_font(path).get_charmap())
+    return frozenset(found)
 
 
 def shortened(text: str, most: int) -> str:
