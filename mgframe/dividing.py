@@ -14,7 +14,14 @@ import pandas as pd
 
 from mgframe.errors import FrameError, QueryError
 from mgframe.framing import key_levels, resolution_of, times_of
-from mgframe.summing import Booleans, Integers, group_rows, labels_of, require_counts
+from mgframe.summing import (
+    Booleans,
+    Integers,
+    group_rows,
+    labels_of,
+    refuse_repeated_rows,
+    require_counts,
+)
 from mgframe.timespan import local_midnights, read_span
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -55,6 +62,7 @@ class Pool:
     @classmethod
     def over(cls, frame: pd.DataFrame, kept: list[str]) -> Pool:
         """Return the pool that keeps the given levels."""
+        refuse_repeated_rows(frame)
         return cls(*group_rows(labels_of(frame, kept)))
 
     def sums(self, top: Floats, bottom: Floats) -> Sides:
@@ -106,8 +114,8 @@ class Window:
         before = max(len(order) - buckets + 1, 0)
         if ((keys[1:] == keys[:-1]) & (place[1:] == place[:-1])).any():
             raise FrameError(
-                "rows occur twice, so that no window over them is right; df.mg.sum(by=...) adds "
-                "them up, and mg.check_frame(df) says which"
+                "rows occur twice, so that no window over them is right; mg.check_frame(df) says "
+                "which, df[~df.index.duplicated()] drops the repetition"
             )
         same_key = keys[buckets - 1 :] == keys[:before]
         no_hole = place[buckets - 1 :] - place[:before] == buckets - 1
@@ -115,11 +123,14 @@ class Window:
         return cls(order, full, buckets, hours / 24)
 
     def sums(self, top: Floats, bottom: Floats) -> Sides:
-        """Return both sides summed over each row's window; NaN where it is not wholly known."""
+        """Return both sides summed over the rows of each window where both are known.
+
+        NaN where the window has a hole or is not full yet, or where nothing in it is known.
+        """
         unknown, bad = np.isnan(top) | np.isnan(bottom), ~self.full
         if not unknown.any():
             return self._side(top, bad), self._side(bottom, bad)
-        bad |= self._trailing(unknown[self.order].astype("int64")) > 0
+        bad |= self._trailing(unknown[self.order].astype("int64")) == self.buckets
         above, below = (self._side(np.where(unknown, 0, side), bad) for side in (top, bottom))
         return above, below
 

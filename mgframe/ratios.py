@@ -66,7 +66,8 @@ def rates(
         the place of processed, sent and delivered; other denominators, as of clicks per open, stay.
     rolling : str, optional
         A trailing window such as ``"7d"`` (h, d or w): both counts are summed over it, key by key.
-        A window that is not full, has a hole or an unknown count gives NaN.
+        A window that is not full or has a hole gives NaN; rows with an unknown count are left out,
+        and one warning says how many.
 
     Returns
     -------
@@ -127,15 +128,16 @@ def rates(
 def _quotients(
     frame: pd.DataFrame, chosen: Sequence[Rate], pool: Pool | None, window: Window | None
 ) -> Floats:
-    """Return one row of values per rate; warn once of the rows that a pool left out."""
+    """Return one row of values per rate; warn once of the rows that a pool or window left out."""
     index = frame.index if pool is None else pool.index
     values = np.empty((len(chosen), len(index)))
     denominators: dict[str, Floats] = {}
     left_out: dict[str, int] = {}
     for rate, quotient in zip(chosen, values, strict=True):
         top, bottom = _sides(frame, rate, denominators)
-        if pool is not None:
+        if pool is not None or window is not None:
             left_out[rate.name] = int(np.count_nonzero(np.isnan(top) | np.isnan(bottom)))
+        if pool is not None:
             top, bottom = pool.sums(top, bottom)
         if window is not None:
             top, bottom = window.sums(top, bottom)

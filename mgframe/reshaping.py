@@ -31,6 +31,7 @@ from mgframe.summing import (
     levels_dropped,
     levels_named,
     passes_unique_window,
+    plain_labels,
     refuse_lifetime_sums,
     refuse_overlapping_sums,
     require_counts,
@@ -237,7 +238,7 @@ def top(
     ranked = ranked_keys(frame, level)
     if len(ranked) <= n:
         return with_meta(frame.copy(), meta_of(frame))
-    labels = frame.index.get_level_values(level)
+    labels = plain_labels(frame, level)
     named = labels.isin([key for key in ranked[:n] if key != OTHER_KEYS])
     if not other:
         return with_meta(with_used_labels(frame[named]), meta_of(frame))

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_integer_dtype
 
 from mgframe.errors import FrameError, QueryError, warn
-from mgframe.framing import require_columns, require_levels, times_of
+from mgframe.framing import require_columns, require_levels, row_text, times_of
 from mgframe.vocabulary import COUNTS, OVERLAPPING_LEVELS
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -77,7 +77,15 @@ def labels_of(frame: pd.DataFrame, levels: Sequence[str]) -> list[pd.Index]:
     """Return the labels of every row in the given levels; without levels, one label for all."""
     if not levels:
         return [pd.Index([ALL_KEYS] * len(frame), dtype="str", name=TOTAL_LEVEL)]
-    return [frame.index.get_level_values(name) for name in levels]
+    return [plain_labels(frame, name) for name in levels]
+
+
+def plain_labels(frame: pd.DataFrame, level: str) -> pd.Index:
+    """Return a level's label of every row; a user's categories become plain texts."""
+    labels = frame.index.get_level_values(level)
+    if isinstance(labels.dtype, pd.CategoricalDtype):
+        return labels.astype(labels.dtype.categories.dtype)
+    return labels
 
 
 def added(values: Integers, groups: Integers, size: int) -> Integers:
@@ -93,6 +101,7 @@ def add_up(frame: pd.DataFrame, groups: Integers, index: pd.Index, *, skipna: bo
     A sum with an unknown part is unknown; with `skipna` only one of nothing but unknown parts.
     """
     require_counts(frame, list(frame.columns))
+    refuse_repeated_rows(frame)
     rows = np.bincount(groups, minlength=len(index))
     sums = {}
     for name in frame.columns:
@@ -111,6 +120,16 @@ def with_used_labels(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 # ---------------------------------------------------------------- sums that would mislead
+
+
+def refuse_repeated_rows(frame: pd.DataFrame) -> None:
+    """Raise :class:`FrameError` where a row occurs twice: a sum would count it twice."""
+    if not frame.index.is_unique:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise FrameError(
+            f"the row {row_text(twice)} occurs twice and would be counted twice; after a concat "
+            "drop the repetition: df[~df.index.duplicated()]"
+        )
 
 
 def refuse_lifetime_sums(dropped: Collection[str]) -> None:

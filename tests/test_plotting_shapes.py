@@ -150,11 +150,12 @@ def test_the_funnel_leaves_the_open_bucket_out_and_says_so(axes: Axes) -> None:
     assert "Without the open bucket" in texts_of(ax)
 
 
-def test_the_funnel_uses_rows_where_every_step_is_known(axes: Axes) -> None:
+def test_a_step_of_the_funnel_adds_what_is_known_and_a_share_needs_both_sides(axes: Axes) -> None:
     frame = grid_of(3, {"domain": ["a.com"]}, {"sent": [10, None, 10], "delivered": [9, 9, None]})
     ax = plotting.funnel(frame, ax=axes)
-    assert widths_of(ax) == [10, 9]
-    assert "2 of 3 rows left out" in texts_of(ax)
+    assert widths_of(ax) == [20, 18]
+    assert "18, 90.00 % of sent" in texts_of(ax)  # 9 of 10, where both are known
+    assert "Sent: 1 of 3 rows are not known" in texts_of(ax)
 
 
 def test_the_funnel_skips_a_step_that_is_reported_nowhere(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from frames import count_frames, frame_of, grid_of, random_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgframe import periods, reshaping, settling
+from mgframe import periods, ratios, reshaping, settling
 from mgframe.checking import check_frame
 from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.ratios import rates
@@ -443,3 +443,23 @@ def test_no_reshaping_changes_its_input():
     pd.testing.assert_frame_equal(frame, before)
     assert frame.index is index
     assert frame.attrs == attrs == before.attrs
+
+
+def test_a_row_that_occurs_twice_is_refused_and_never_added_twice() -> None:
+    week = grid_of(7, {"domain": ["a.com"]}, {"sent": 10, "delivered": 9})
+    both = pd.concat([week, week.tail(3)])
+    sums = [
+        lambda: reshaping.sum(both, "domain"),
+        lambda: reshaping.top(pd.concat([both, both.rename({"a.com": "b.com"})]), 1),
+        lambda: periods.resample(both, "W", partial=True),
+        lambda: ratios.rates(both, "delivery_rate", by="domain"),
+    ]
+    for ask in sums:
+        with pytest.raises(FrameError, match=r"2026-11-06.*a\.com occurs twice.*duplicated\(\)"):
+            ask()
+
+
+def test_categories_as_keys_give_what_plain_texts_give() -> None:
+    frame = grid_of(2, {"domain": ["a.com", "b.com", "c.com"]}, {"sent": [5, 3, 1, 5, 3, 1]})
+    categories = frame.reset_index().astype({"domain": "category"}).set_index(["time", "domain"])
+    pd.testing.assert_frame_equal(reshaping.top(categories, 1), reshaping.top(frame, 1))

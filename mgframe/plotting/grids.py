@@ -229,10 +229,11 @@ def _slots(frame: pd.DataFrame, tz: str | None) -> pd.DatetimeIndex:
 
 
 def _at(frame: pd.DataFrame, times: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return the frame with other times, which may repeat."""
+    """Return the frame with other times, which may repeat; each row keeps its own as `bucket`."""
     names = [str(name) for name in frame.index.names]
     arrays = [times if name == "time" else frame.index.get_level_values(name) for name in names]
-    return frame.set_axis(pd.MultiIndex.from_arrays(arrays, names=names), axis=0)
+    index = pd.MultiIndex.from_arrays([*arrays, times_of(frame)], names=[*names, "bucket"])
+    return frame.set_axis(index, axis=0)
 
 
 # ---------------------------------------------------------------- key by day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import pandas as pd
@@ -45,8 +46,8 @@ def funnel(frame: pd.DataFrame, *, until: Moment | None = None, ax: Axes | None 
     Returns
     -------
     Axes
-        With one bar per step, whose ``gid`` is the count's name and whose width is the sum over the
-        rows where all steps are known.
+        With one bar per step, whose ``gid`` is the count's name and whose width is the sum of what
+        is known of it; a share is over the rows where both of its counts are known.
 
     Raises
     ------
@@ -72,15 +73,18 @@ def funnel(frame: pd.DataFrame, *, until: Moment | None = None, ax: Axes | None 
     rows = without_single_tag(one_reading(frame))
     complete, notes = complete_rows(rows, until)
     stages = _stages(frame)
-    known = complete[stages].dropna()
-    if len(known) < len(complete):
-        notes.append(f"{len(complete) - len(known)} of {len(complete)} rows left out: not known.")
+    counts = complete[stages]
+    notes += [
+        f"{COUNTS[str(stage)].label}: {number} of {len(counts)} rows are not known and left out."
+        for stage, number in counts.isna().sum().items()
+        if number
+    ]
     ax = ax if ax is not None else new_axes(8, 1.5 + 0.42 * len(stages))
     dress(ax, grid=False)
-    if known.empty:
-        say_nothing_to_draw(ax, empty=complete.empty)
+    if counts.notna().any(axis=None):
+        _draw(ax, counts)
     else:
-        _draw(ax, _totals(known))
+        say_nothing_to_draw(ax, empty=complete.empty)
     finish(
         ax,
         frame,
@@ -103,16 +107,18 @@ def _stages(frame: pd.DataFrame) -> list[str]:
     return reported or found
 
 
-def _totals(known: pd.DataFrame) -> dict[str, int]:
-    sums = sum_of(known, [])
-    return {str(stage): int(sums[stage].iloc[0]) for stage in sums.columns}
+def _totals(counts: pd.DataFrame) -> dict[str, int]:
+    """Return the sum of what is known of each step."""
+    sums = sum_of(counts, [], skipna=True)
+    return {str(name): 0 if pd.isna(v) else int(v) for name, v in sums.iloc[0].items()}
 
 
-def _draw(ax: Axes, totals: dict[str, int]) -> None:
+def _draw(ax: Axes, counts: pd.DataFrame) -> None:
+    totals = _totals(counts)
     bars = ax.barh(range(len(totals)), list(totals.values()), color=COLOURS[0], height=0.72)
     for bar, stage in zip(bars, totals, strict=True):
         bar.set_gid(stage)
-    ax.bar_label(bars, _shares(totals), padding=5, fontsize="small")
+    ax.bar_label(bars, _shares(counts, totals), padding=5, fontsize="small")
     ax.set_yticks(range(len(totals)), [COUNTS[stage].label for stage in totals])
     ax.invert_yaxis()
     ax.set_xlim(0, max(totals.values()) * 1.42 or 1)
@@ -120,14 +126,11 @@ def _draw(ax: Axes, totals: dict[str, int]) -> None:
     ax.spines["bottom"].set_visible(False)
 
 
-def _shares(totals: dict[str, int]) -> list[str]:
-    """Return the count of each step and its share of the step before."""
-    texts, before = [], ""
-    for stage, number in totals.items():
-        share = ""
-        if before:
-            part = percent(number / totals[before]) if totals[before] else "no share"
-            share = f", {part} of {count_word(before)}"
-        texts.append(f"{number:,}{share}")
-        before = stage
+def _shares(counts: pd.DataFrame, totals: dict[str, int]) -> list[str]:
+    """Return the count of each step and its share of the step before, where both are known."""
+    texts = [f"{number:,}" for number in totals.values()]
+    for place, (before, stage) in enumerate(itertools.pairwise(totals), start=1):
+        both = _totals(counts[[before, stage]].dropna())
+        part = percent(both[stage] / both[before]) if both[before] else "no share"
+        texts[place] += f", {part} of {count_word(before)}"
     return texts
