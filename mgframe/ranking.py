@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from mgframe.summing import plain_labels
 from mgframe.vocabulary import KEYS, OTHER_KEYS
 
 #: The counts that say how large a key is, the best first; then whatever else a frame has.
@@ -42,7 +43,7 @@ def _ever_above_zero(column: pd.Series) -> bool:
 
 def ranked_keys(frame: pd.DataFrame, level: str) -> list[str]:
     """Return the keys of a level: the largest first, equal ones by name, ``"(other)"`` last."""
-    labels = frame.index.get_level_values(level)
+    labels = plain_labels(frame, level)
     size = size_column(frame, level)
     keys = sorted(str(key) for key in labels.unique())
     if size is not None:
