@@ -15,11 +15,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from mgframe.accessor import MgAccessor
-from mgframe.adopting import as_frame
-from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
-from mgframe.checking import check_frame
-from mgframe.client import Client
-from mgframe.directory import domains
 from mgframe.errors import (
     ApiError,
     AuthenticationError,
@@ -36,45 +31,107 @@ from mgframe.errors import (
     ServerError,
     TransportError,
 )
-from mgframe.explaining import explain
-from mgframe.periods import local_days, resample
-from mgframe.planning import Plan, plan
-from mgframe.ratios import (
-    block_rate,
-    bounce_rate,
-    click_rate,
-    click_to_open_rate,
-    complaint_rate,
-    deferral_rate,
-    delay_rate,
-    delivery_rate,
-    expired_rate,
-    hard_bounce_rate,
-    open_rate,
-    permanent_failure_rate,
-    rates,
-    soft_bounce_rate,
-    suppression_rate,
-    temporary_failures_per_message,
-    total_click_rate,
-    total_open_rate,
-    unsubscribe_rate,
-)
-from mgframe.reshaping import (
-    long,
-    sum,
-    top,
-    where,
-    wide,
-)
-from mgframe.settling import complete, settled
-from mgframe.showcase import demo
-from mgframe.stats_api import account_totals, domain_snapshot, domain_totals, grouped_totals
 
 if TYPE_CHECKING:
     from mgframe import plotting as plot
+    from mgframe.adopting import as_frame
+    from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
+    from mgframe.checking import check_frame
+    from mgframe.client import Client
+    from mgframe.directory import domains
+    from mgframe.explaining import explain
+    from mgframe.periods import local_days, resample
+    from mgframe.planning import Plan, plan
+    from mgframe.ratios import (
+        block_rate,
+        bounce_rate,
+        click_rate,
+        click_to_open_rate,
+        complaint_rate,
+        deferral_rate,
+        delay_rate,
+        delivery_rate,
+        expired_rate,
+        hard_bounce_rate,
+        open_rate,
+        permanent_failure_rate,
+        rates,
+        soft_bounce_rate,
+        suppression_rate,
+        temporary_failures_per_message,
+        total_click_rate,
+        total_open_rate,
+        unsubscribe_rate,
+    )
+    from mgframe.reshaping import long, sum, top, where, wide
+    from mgframe.settling import complete, settled
+    from mgframe.showcase import demo
+    from mgframe.stats_api import account_totals, domain_snapshot, domain_totals, grouped_totals
 
 __version__ = "0.1.0"
+
+#: Where a public name lives. Its module is loaded when the name is first used, so that
+#: ``import mgframe`` costs little more than ``import pandas``.
+_HOMES = {
+    "adopting": ("as_frame",),
+    "aggregates_api": (
+        "country_aggregates",
+        "device_aggregates",
+        "provider_aggregates",
+    ),
+    "checking": ("check_frame",),
+    "client": ("Client",),
+    "directory": ("domains",),
+    "explaining": ("explain",),
+    "periods": (
+        "local_days",
+        "resample",
+    ),
+    "planning": (
+        "Plan",
+        "plan",
+    ),
+    "ratios": (
+        "block_rate",
+        "bounce_rate",
+        "click_rate",
+        "click_to_open_rate",
+        "complaint_rate",
+        "deferral_rate",
+        "delay_rate",
+        "delivery_rate",
+        "expired_rate",
+        "hard_bounce_rate",
+        "open_rate",
+        "permanent_failure_rate",
+        "rates",
+        "soft_bounce_rate",
+        "suppression_rate",
+        "temporary_failures_per_message",
+        "total_click_rate",
+        "total_open_rate",
+        "unsubscribe_rate",
+    ),
+    "reshaping": (
+        "long",
+        "sum",
+        "top",
+        "where",
+        "wide",
+    ),
+    "settling": (
+        "complete",
+        "settled",
+    ),
+    "showcase": ("demo",),
+    "stats_api": (
+        "account_totals",
+        "domain_snapshot",
+        "domain_totals",
+        "grouped_totals",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ApiError",
@@ -141,10 +198,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the plots, and with them matplotlib, when they are first used."""
     if name == "plot":
         return importlib.import_module("mgframe.plotting")
-    raise AttributeError(f"module 'mgframe' has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'mgframe' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"mgframe.{_MODULE_OF[name]}"), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

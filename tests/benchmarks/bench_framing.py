@@ -5,6 +5,7 @@ Each number is a ratio of medians of rounds that take turns, so that a busy mach
 
 from __future__ import annotations
 
+import gc
 import json
 import statistics
 import time
@@ -88,12 +89,15 @@ def normalized(body: dict[str, Any]) -> pd.DataFrame:
 
 def medians(*works: Callable[[], object]) -> list[float]:
     """Return the median seconds of each, the rounds taking turns."""
+    gc.collect()
+    gc.freeze()  # the test runner's own objects are not what is measured
     seconds: list[list[float]] = [[] for _ in works]
     for _ in range(ROUNDS):
         for work, taken in zip(works, seconds, strict=True):
             begun = time.perf_counter()
             work()
             taken.append(time.perf_counter() - begun)
+    gc.unfreeze()
     return [statistics.median(taken) for taken in seconds]
 
 
