@@ -280,6 +280,15 @@ def test_failing_batch_wakes_the_calls_that_wait_for_a_retry(connect, monkeypatc
     assert time.monotonic() - begun < 5
 
 
+@pytest.fixture
+def _interruptible():
+    """Take interrupts even where a shell's background job would ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_interrupt_stops_the_batch_at_once(connect, server):
     connections, interrupts = 4, []
 
