@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from mgframe.errors import QueryError
 from mgframe.vocabulary import (
+    ALL_COUNTS,
+    BOUNCE_COUNTS,
     COUNTS,
     DELIVERY_LAG_HOURS,
     ENGAGEMENT_LAG_HOURS,
@@ -17,6 +19,7 @@ from mgframe.vocabulary import (
     NO_FEEDBACK_LOOP,
     RATES,
     RETENTION_DAYS,
+    USAGE_COUNTS,
     count_name,
     counts_of,
     events_for,
@@ -34,6 +37,7 @@ delivered_http              delivered.http                        delivered_http
 delivered_optimized         delivered.optimized                   delivered_optimized_count
 delivered                   delivered.total                       delivered_count
 temporary_failed_esp_block  failed.temporary.espblock             temporary_failed_esp_block_count
+rate_limit                  -                                     rate_limit_count
 temporary_failed            failed.temporary.total                temporary_failed_count
 suppressed_bounces          failed.permanent.suppress-bounce      suppressed_bounces_count
 suppressed_unsubscribed     failed.permanent.suppress-unsubscribe suppressed_unsubscribed_count
@@ -154,6 +158,7 @@ FORMULAS = {
     "sent": "delivered + permanent_failed - suppressed_bounces - suppressed_unsubscribed "
     "- suppressed_complaints",
     "processed": "delivered + permanent_failed - webhook - delayed_bounce",
+    "delayed_first_attempt": "delivered_two_plus_attempts + permanent_failed_old",
 }
 
 
@@ -170,20 +175,40 @@ def test_columns_begin_with_what_matters() -> None:
 
 
 @unhurried
-@given(st.permutations([*COUNTS, "own", "another"]))
+@given(st.permutations([*ALL_COUNTS, "own", "another"]))
 def test_order_is_that_of_the_table_and_own_columns_come_last(names: list[str]) -> None:
     ordered = in_order(names)
-    assert ordered[:-2] == list(COUNTS)
+    assert ordered[:-2] == list(ALL_COUNTS)
     assert ordered[-2:] == [name for name in names if name in ("own", "another")]
 
 
+USAGE = """processed email_validation email_validation_public email_validation_valid
+    email_validation_single email_validation_bulk email_validation_list email_validation_mailgun
+    email_validation_mailjet email_preview email_preview_failed link_validation
+    link_validation_failed seed_test ip_blocklist_monitoring domain_blocklist_monitoring
+    accessibility accessibility_failed image_validation image_validation_failed archived"""
+BOUNCES = """classified_failures critical_bounce non_critical_bounce critical_delay
+    non_critical_delay delivered_smtp"""
+
+
+def test_usage_and_classified_bounces_have_counts_of_their_own() -> None:
+    assert list(USAGE_COUNTS) == USAGE.split()
+    assert list(BOUNCE_COUNTS) == BOUNCES.split()
+    assert list(ALL_COUNTS) == list(dict.fromkeys([*COUNTS, *USAGE_COUNTS, *BOUNCE_COUNTS]))
+    assert set(USAGE_COUNTS) & set(COUNTS) == {"processed"}
+    assert set(BOUNCE_COUNTS) & set(COUNTS) == {"delivered_smtp"}
+    for table in (COUNTS, USAGE_COUNTS, BOUNCE_COUNTS):
+        assert all(ALL_COUNTS[name] is count for name, count in table.items())
+    assert USAGE_COUNTS["seed_test"].metric == "seed_test_count"
+
+
 def test_every_entry_says_what_it_is_and_where_that_is_written() -> None:
-    for entry in (*COUNTS.values(), *KEYS.values()):
+    for entry in (*ALL_COUNTS.values(), *KEYS.values()):
         assert entry.label
         assert entry.meaning.endswith(".")
     pages = {"metric-definitions", "rate-definitions", "dimensions", "openapi", "mgframe"}
-    assert {e.source for e in (*COUNTS.values(), *RATES.values(), *KEYS.values())} <= pages
-    for table in (COUNTS, RATES, KEYS):
+    assert {e.source for e in (*ALL_COUNTS.values(), *RATES.values(), *KEYS.values())} <= pages
+    for table in (ALL_COUNTS, COUNTS, USAGE_COUNTS, BOUNCE_COUNTS, RATES, KEYS):
         assert [entry.name for entry in table.values()] == list(table)
 
 
@@ -202,7 +227,8 @@ def test_hours_live_sixty_days_and_days_a_year() -> None:
 
 def test_keys_are_those_of_both_apis_and_their_meaningless_counts_are_named() -> None:
     names = """account region domain subaccount ip ip_pool provider recipient_domain
-        recipient_provider country device tag bot total"""
+        recipient_provider country device tag bot
+        entity criticality severity category group total"""
     assert list(KEYS) == names.split()
     delivery = set(COUNTS) - ENGAGEMENT
     assert KEYS["ip"].lacks == {"accepted", "accepted_incoming", "accepted_outgoing"}
