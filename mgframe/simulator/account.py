@@ -15,6 +15,7 @@ TRAITS_STREAM: Final = 2
 NOISE_STREAM: Final = 3
 MAIL_STREAM: Final = 4
 ENGAGEMENT_STREAM: Final = 5
+USAGE_STREAM: Final = 6
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgframe.simulator.account import Domain
-from mgframe.simulator.audience import COUNTRIES, DEVICES, RECIPIENTS
+from mgframe.simulator.audience import COUNTRIES, DEVICES, LISTED_RECIPIENTS
 from mgframe.simulator.counters import COUNT_NAMES
 from mgframe.simulator.model import Model, Tally
 from mgframe.simulator.windows import BadRequest, Window
@@ -200,7 +200,7 @@ _ENGAGEMENT: Final = (
     "unsubscribed",
 )
 _AGGREGATES: Final = {
-    "providers": ("provider", RECIPIENTS, ("accepted", "delivered", *_ENGAGEMENT)),
+    "providers": ("provider", LISTED_RECIPIENTS, ("accepted", "delivered", *_ENGAGEMENT)),
     "devices": ("device", DEVICES, _ENGAGEMENT),
     "countries": ("country", COUNTRIES, _ENGAGEMENT),
 }
@@ -209,15 +209,23 @@ AGGREGATES: Final = tuple(_AGGREGATES)
 
 def aggregates(model: Model, domain: Domain, kind: str, *, singular: bool) -> Any:
     """Return a domain's lifetime counters by provider, device or country, every key listed."""
-    dimension, keys, counters = _AGGREGATES[kind]
-    tally = model.lifetime_tally(domain, dimension)
+    dimension = _AGGREGATES[kind][0]
+    listed = counters_by_key(model.lifetime_tally(domain, dimension), kind)
+    return {dimension if singular else kind: listed}
+
+
+def counters_by_key(tally: Tally, kind: str) -> dict[str, dict[str, int]]:
+    """Return the counters of a tally by provider, device or country.
+
+    Every known key is listed, and every other one that occurs.
+    """
+    _, keys, counters = _AGGREGATES[kind]
     counted = {key: row for (key,), row in zip(tally.keys, tally.counts.sum(axis=1), strict=True)}
     none = np.zeros(len(COUNT_NAMES), np.int64)
-    listed = {
+    return {
         key: {name: int(counted.get(key, none)[COUNT_NAMES.index(name)]) for name in counters}
-        for key in sorted(keys)
+        for key in sorted({*keys, *counted})
     }
-    return {dimension if singular else kind: listed}
 
 
 def domain_item(model: Model, domain: Domain) -> dict[str, Any]:

@@ -33,13 +33,17 @@ FAMILIES: Final = {
     "yahoo": Family((0.155, 0.090, 0.000, 0.002), 2.1, 1.1, 1.3, 1.0),
     "cable": Family((0.175, 0.100, 0.000, 0.008), 1.1, 1.3, 1.4, 0.8),
     "foreign": Family((0.190, 0.040, 0.000, 0.004), 1.5, 1.0, 1.2, 0.4),
+    # Companies: a scanner opens much of what comes in, and staff leave, so addresses die.
+    "workspace": Family((0.185, 0.060, 0.040, 0.035), 0.8, 0.8, 1.5, 0.0),
+    "office": Family((0.190, 0.050, 0.000, 0.060), 1.3, 1.6, 1.6, 0.3),
+    "own_server": Family((0.200, 0.040, 0.000, 0.030), 1.8, 1.2, 1.7, 0.2),
 }
 
 BOTS: Final = ("None", "Apple", "Gmail", "Generic")
 DEVICES: Final = ("unknown", "desktop", "mobile", "tablet")
 
 #: Recipient domains that Mailgun lists: family, share of a typical list in %, home country.
-_RECIPIENTS: Final = {
+_LISTED: Final = {
     "gmail.com": ("gmail", 41.0, ""),
     "yahoo.com": ("yahoo", 12.5, ""),
     "hotmail.com": ("microsoft", 9.5, ""),
@@ -68,12 +72,62 @@ _RECIPIENTS: Final = {
     "mailinator.com": ("foreign", 0.02, ""),
 }
 
+#: Companies that have mail at a domain of their own; the reserved ending makes them nobody's.
+_COMPANIES: Final = {
+    "larkspur.example": ("workspace", 2.6, ""),
+    "tidewater-college.example": ("workspace", 1.7, "us"),
+    "plumtree-studio.example": ("workspace", 0.8, ""),
+    "hollowell-partners.example": ("office", 2.2, ""),
+    "northgate-freight.example": ("office", 1.4, "us"),
+    "oldmill.example": ("own_server", 0.7, "gb"),
+}
+_RECIPIENTS: Final = {**_LISTED, **_COMPANIES}
+
+#: The recipient domains that aggregates always list.
+LISTED_RECIPIENTS: Final = tuple(_LISTED)
+
 RECIPIENTS: Final = tuple(_RECIPIENTS)
 RECIPIENT_SHARES: Final = np.array([share for _, share, _ in _RECIPIENTS.values()])
 RECIPIENT_FAMILIES: Final = tuple(FAMILIES[family] for family, _, _ in _RECIPIENTS.values())
 
 #: The code of a recipient at the sending domain itself: mail that came in over its routes.
 OWN_DOMAIN: Final = len(RECIPIENTS)
+
+#: Who runs a recipient domain's mailboxes, where its family alone does not say it.
+_RUN_BY: Final = {
+    "aol.com": "AOL",
+    "verizon.net": "AOL",
+    "att.net": "AT&T",
+    "bellsouth.net": "AT&T",
+    "sbcglobal.net": "AT&T",
+    "comcast.net": "Comcast",
+    "mail.ru": "Mail.ru",
+    "orange.fr": "Orange",
+    "qq.com": "Tencent QQ",
+    "seznam.cz": "Seznam",
+    "yandex.ru": "Yandex",
+}
+_FAMILY_NAMES: Final = {
+    "gmail": "Gmail",
+    "workspace": "Google Workspace",
+    "office": "Outlook 365",
+    "microsoft": "Outlook",
+    "yahoo": "Yahoo",
+    "apple": "Apple",
+}
+_OTHER_PROVIDER: Final = "Other"
+
+#: Who runs the mailboxes of each recipient domain.
+PROVIDER_OF: Final = {
+    name: _RUN_BY.get(name, _FAMILY_NAMES.get(family, _OTHER_PROVIDER))
+    for name, (family, _, _) in _RECIPIENTS.items()
+}
+PROVIDERS: Final = tuple(sorted({*PROVIDER_OF.values(), _OTHER_PROVIDER}))
+
+#: The place in ``PROVIDERS`` of each recipient's code, that of the sending domain itself last.
+PROVIDER_CODES: Final = np.array(
+    [PROVIDERS.index(name) for name in (*PROVIDER_OF.values(), _OTHER_PROVIDER)]
+)
 
 _CODES: Final = (
     "ad ae af ag ai al am an ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
@@ -25,7 +25,6 @@ _KEPT_FACTS: Final = 4_000_000
 _KEPT_WEEKS: Final = 2_500
 _KEPT_DAYS: Final = 40_000
 _GOLDEN: Final = 0.6180339887498949
-Place = tuple[int, int]
 Value = TypeVar("Value")
 
 
@@ -34,11 +33,11 @@ class Bounded(Generic[Value]):
 
     def __init__(self, most: int, weigh: Callable[[Value], int] = lambda _: 1) -> None:
         self._most, self._weigh = most, weigh
-        self._kept: OrderedDict[Place, Value] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Value] = OrderedDict()
         self._weight = 0
         self._lock = threading.Lock()
 
-    def get(self, place: Place, make: Callable[[], Value]) -> Value:
+    def get(self, place: Hashable, make: Callable[[], Value]) -> Value:
         """Return what is kept at a place, made if need be."""
         with self._lock:
             if place in self._kept:

@@ -79,6 +79,8 @@ _SUMS: Final[dict[str, tuple[str, ...]]] = {
     "soft_bounces": ("soft", "blocked"),
     "opened": ("opened_first", "opened_again"),
     "unique_opened": ("opened_first",),
+    # Nothing that the model tells apart: its servers defer mail, but name no rate as the reason.
+    "rate_limit": (),
     "clicked": ("clicked_first", "clicked_again"),
     "unique_clicked": ("clicked_first",),
 }

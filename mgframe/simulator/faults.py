@@ -34,7 +34,9 @@ class Fault:
         A status: ``"429"``, ``"429-retry-after"``, ``"429-reset"``, ``"420"``, ``"420-seconds"``,
         ``"500"``, ``"502"``, ``"503"``; a 200 that is none: ``"html"``, ``"magnificent"``; the
         wire: ``"truncated"``, ``"short"``, ``"slow"``, ``"drop"``; or the data: ``"extra-field"``,
-        ``"negative"``, ``"textual"``, ``"quoted"``, ``"duplicate"``, ``"unsorted"``, ``"gap"``.
+        ``"negative"``, ``"textual"``, ``"quoted"``, ``"duplicate"``, ``"unsorted"``, ``"gap"``, and
+        of the Metrics API ``"total"`` (one row more than there is), ``"dimension"`` (the first row
+        lacks its last one), ``"rate"`` (the first rate is no number).
     times : int
         How often.
     path : str, optional
@@ -127,8 +129,11 @@ _STATUS: Final[dict[str, Callable[[Fault, datetime], Answer]]] = {
 
 
 def _stats(payload: Any) -> list[Any]:
-    stats = payload.get("stats") if isinstance(payload, dict) else None
-    return stats if isinstance(stats, list) else []
+    """Return the rows of a Stats or a Metrics answer; a listing has none."""
+    rows = None
+    if isinstance(payload, dict):
+        rows = payload.get("items" if "dimensions" in payload else "stats")
+    return rows if isinstance(rows, list) else []
 
 
 def _repeat(payload: Any) -> None:
@@ -166,9 +171,23 @@ def _spoil_first(payload: Any, change: Callable[[int], Any]) -> bool:
 
 def _spoil_count(change: Callable[[int], Any]) -> Callable[[Any], None]:
     def spoil(payload: Any) -> None:
-        _spoil_first(payload, change)
+        of_metrics = isinstance(payload, dict) and "dimensions" in payload
+        _spoil_first(payload["items"] if of_metrics else payload, change)
 
     return spoil
+
+
+def _raise_total(payload: Any) -> None:
+    payload["pagination"]["total"] += 1
+
+
+def _drop_dimension(payload: Any) -> None:
+    payload["items"][0]["dimensions"].pop()
+
+
+def _spoil_rate(payload: Any) -> None:
+    metrics = payload["items"][0]["metrics"]
+    metrics[next(name for name in metrics if name.endswith("_rate"))] = "many"
 
 
 _DATA: Final[dict[str, Callable[[Any], None]]] = {
@@ -179,4 +198,7 @@ _DATA: Final[dict[str, Callable[[Any], None]]] = {
     "duplicate": _repeat,
     "unsorted": _reverse,
     "gap": _drop_middle,
+    "total": _raise_total,
+    "dimension": _drop_dimension,
+    "rate": _spoil_rate,
 }

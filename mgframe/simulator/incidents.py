@@ -19,7 +19,15 @@ KINDS: Final = {
 }
 
 #: What an incident can be narrowed to.
-PLACES: Final = ("domain", "subaccount", "provider", "tag", "ip", "ip_pool")
+PLACES: Final = (
+    "domain",
+    "subaccount",
+    "provider",
+    "recipient_provider",
+    "tag",
+    "ip",
+    "ip_pool",
+)
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -36,8 +44,9 @@ class Incident:
     kind : str
         ``"block"``, ``"stale_list"``, ``"complaints"``, ``"tracking"`` or ``"throttle"``.
     where : mapping of str to str or sequence of str
-        Narrows it: domain, subaccount, provider (a recipient domain), tag, ip, ip_pool. Several
-        values of one place are alternatives, several places must all hold; empty is everywhere.
+        Narrows it: domain, subaccount, provider (a recipient domain), recipient_provider (who
+        runs the mailboxes, such as Google Workspace), tag, ip, ip_pool. Several values of one
+        place are alternatives, several places must all hold; empty is everywhere.
     start, end : datetime
         First moment and the moment after the last, UTC. Tracking fails for what is opened then,
         everything else for what is sent then.

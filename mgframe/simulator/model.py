@@ -12,42 +12,63 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import product
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mgframe.simulator.account import Domain, Lane, default_domains, invented_domains
-from mgframe.simulator.audience import BOTS, COUNTRIES, DEVICES, OWN_DOMAIN, RECIPIENTS
+from mgframe.simulator.audience import (
+    BOTS,
+    COUNTRIES,
+    DEVICES,
+    OWN_DOMAIN,
+    PROVIDER_CODES,
+    PROVIDERS,
+    RECIPIENTS,
+)
 from mgframe.simulator.blocks import Blocks
-from mgframe.simulator.counters import COUNT_NAMES, PRIMITIVE, PRIMITIVES, Facts, public_counts
+from mgframe.simulator.counters import COUNT_NAMES, PRIMITIVE, Facts, public_counts
 from mgframe.simulator.incidents import DEFAULT_INCIDENTS, Incident, in_utc
 from mgframe.simulator.seasons import HOURS, first_hour, week_of
-from mgframe.simulator.windows import Window, hours_of
+from mgframe.simulator.sums import WIDTH, Sums, bucket_of, counted
+from mgframe.simulator.windows import Window, floored, hours_of
 from mgframe.vocabulary import NO_KEY, RETENTION_DAYS
 
 #: The frozen clock of an account that is told no other: a Monday morning.
 NOW: Final = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
 
 #: What counts can be grouped and filtered by; the first two are one value for a whole domain.
+#: `provider` and `recipient_domain` are two words for one thing; `tag_or_none` has a value for
+#: mail without a tag too.
 DIMENSIONS: Final = (
     "domain",
     "subaccount",
     "ip",
     "ip_pool",
     "provider",
+    "recipient_domain",
+    "recipient_provider",
     "tag",
+    "tag_or_none",
     "country",
     "device",
     "bot",
 )
 _OF_DOMAIN: Final = {"domain", "subaccount"}
 
-_WIDTH: Final = len(PRIMITIVES)
 _ACCEPTED: Final = [PRIMITIVE["accepted_outgoing"], PRIMITIVE["accepted_incoming"]]
 
 Where = Mapping[str, Collection[str]]
 Codes = list[NDArray[np.int64]]
+
+
+class Condition(NamedTuple):
+    """A filter by one dimension: one of the values, or if `negated` none of them."""
+
+    name: str
+    values: Collection[str]
+    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +174,22 @@ class Model:
             self._lifetimes[domain.index] = dict(zip(groupings, tallies, strict=True))
         return self._lifetimes[domain.index][dimension]
 
-    def tally(self, window: Window, *, by: Sequence[str] = (), where: Where | None = None) -> Tally:
+    def facts(self, domain: Domain, week: int) -> Facts:
+        """Return the single facts of a domain's week; hours count from the week's Monday."""
+        return self._blocks.facts(domain.index, week)
+
+    def names(self, dimension: str) -> list[str]:
+        """Return every value that a dimension can have."""
+        return self._names[dimension]
+
+    def tally(
+        self,
+        window: Window,
+        *,
+        by: Sequence[str] = (),
+        where: Where | None = None,
+        conditions: Sequence[Condition] = (),
+    ) -> Tally:
         """Count the account over a window.
 
         Parameters
@@ -165,41 +201,48 @@ class Model:
             grouping or filter by IP leaves accepted at 0, as nothing has an IP yet then.
         where : mapping of str to collection of str, optional
             Values to keep, by dimension.
+        conditions : sequence of Condition
+            More filters, all of which hold.
 
         Returns
         -------
         Tally
             Keys that occur, in order; all zeros where nothing is grouped and nothing occurs.
         """
-        return self.tallies(window, [by], where=where)[0]
+        return self.tallies(window, [by], where=where, conditions=conditions)[0]
 
     def tallies(
-        self, window: Window, groupings: Sequence[Sequence[str]], *, where: Where | None = None
+        self,
+        window: Window,
+        groupings: Sequence[Sequence[str]],
+        *,
+        where: Where | None = None,
+        conditions: Sequence[Condition] = (),
     ) -> list[Tally]:
         """Count the account over a window in several groupings, in one pass over its facts."""
-        where = where or {}
-        if unknown := {*where, *(name for by in groupings for name in by)} - set(DIMENSIONS):
+        kept = [*(Condition(*item) for item in (where or {}).items()), *conditions]
+        asked = {*(c.name for c in kept), *(name for by in groupings for name in by)}
+        if unknown := asked - set(DIMENSIONS):
             raise ValueError(f"{min(unknown)!r}: a dimension is one of {', '.join(DIMENSIONS)}")
         edges = window.edges
-        sums = [_Sums(len(edges) - 1) for _ in groupings]
-        whole = all(_OF_DOMAIN.issuperset([*by, *where]) for by in groupings)
-        for domain in self._domains_where(where):
+        sums = [Sums(len(edges) - 1) for _ in groupings]
+        below = [condition for condition in kept if condition.name not in _OF_DOMAIN]
+        for domain in self._domains_where(kept):
             for week in self._weeks(domain, edges):
-                if whole:
+                if asked <= _OF_DOMAIN:
                     self._add_whole(sums, groupings, domain, week, edges)
                 else:
-                    self._add_facts(sums, groupings, domain, week, edges, where)
+                    self._add_facts(sums, groupings, domain, week, edges, below)
         return [
-            self._finished(total, by, where, window)
-            for total, by in zip(sums, groupings, strict=True)
+            self._finished(total, by, window) for total, by in zip(sums, groupings, strict=True)
         ]
 
-    def _domains_where(self, where: Where) -> list[Domain]:
+    def _domains_where(self, conditions: Sequence[Condition]) -> list[Domain]:
+        asked = [condition for condition in conditions if condition.name in _OF_DOMAIN]
         return [
             domain
             for domain in self.domains
-            if ("domain" not in where or domain.name in where["domain"])
-            and ("subaccount" not in where or (domain.subaccount or NO_KEY) in where["subaccount"])
+            if all((_domain_key(domain, [c.name])[0] in c.values) != c.negated for c in asked)
         ]
 
     def _weeks(self, domain: Domain, edges: NDArray[np.int64]) -> Iterator[int]:
@@ -209,7 +252,7 @@ class Model:
 
     def _add_whole(
         self,
-        sums: list[_Sums],
+        sums: list[Sums],
         groupings: Sequence[Sequence[str]],
         domain: Domain,
         week: int,
@@ -218,41 +261,41 @@ class Model:
         """Add a week without looking at single facts: nothing below the domain is asked."""
         hourly = bool((edges % 24).any())
         step, read = (1, self._blocks.hourly) if hourly else (24, self._blocks.daily)
-        bucket = _bucket_of(edges, first_hour(week) + step * np.arange(HOURS // step))
+        bucket = bucket_of(edges, first_hour(week) + step * np.arange(HOURS // step))
         block = read(domain.index, week)
         for total, by in zip(sums, groupings, strict=True):
             total.add(_domain_key(domain, by), bucket, block)
 
     def _add_facts(
         self,
-        sums: list[_Sums],
+        sums: list[Sums],
         groupings: Sequence[Sequence[str]],
         domain: Domain,
         week: int,
         edges: NDArray[np.int64],
-        where: Where,
+        conditions: Sequence[Condition],
     ) -> None:
         facts = self._blocks.facts(domain.index, week)
-        bucket = _bucket_of(edges, first_hour(week) + np.arange(HOURS))
+        bucket = bucket_of(edges, first_hour(week) + np.arange(HOURS))
         facts = facts.take((bucket >= 0)[facts.column("hour")])
-        for name, values in where.items():
-            facts = facts.take(self._matches(facts, domain, name, values))
+        for condition in conditions:
+            facts = facts.take(self._matches(facts, domain, condition))
         low = int(bucket[bucket >= 0].min())
-        place = (bucket[facts.column("hour")] - low) * _WIDTH + facts.column("primitive")
+        place = (bucket[facts.column("hour")] - low) * WIDTH + facts.column("primitive")
         for total, by in zip(sums, groupings, strict=True):
             for key_codes, rows in self._keyed(facts, domain, by):
                 codes, chosen = key_codes[rows], place[rows]
-                for code, counted in _counted(codes, chosen, facts.counts[rows]):
-                    total.add_at(self._key(code, by), low, counted)
+                for code, block in counted(codes, chosen, facts.counts[rows]):
+                    total.add_at(self._key(code, by), low, block)
 
-    def _matches(
-        self, facts: Facts, domain: Domain, name: str, values: Collection[str]
-    ) -> NDArray[np.bool_]:
-        wanted = [self._names[name].index(v) for v in values if v in self._names[name]]
-        return reduce(
+    def _matches(self, facts: Facts, domain: Domain, condition: Condition) -> NDArray[np.bool_]:
+        names = self._names[condition.name]
+        wanted = [names.index(value) for value in condition.values if value in names]
+        found = reduce(
             np.logical_or,
-            (np.isin(codes, wanted) for codes in self._codes(facts, domain, name)),
+            (np.isin(codes, wanted) for codes in self._codes(facts, domain, condition.name)),
         )
+        return np.asarray(found != condition.negated)
 
     def _keyed(
         self, facts: Facts, domain: Domain, by: Sequence[str]
@@ -278,76 +321,36 @@ class Model:
         """Return the code of each fact in a dimension, -1 for none; for tags several rows."""
         if name in ("country", "device", "bot"):
             return [facts.column(name)]
-        if name == "provider":
-            own = OWN_DOMAIN + domain.index
-            recipient = facts.column("recipient")
-            return [np.where(recipient == OWN_DOMAIN, own, recipient)]
-        table = _lane_codes(domain, name, self._names[name])
-        return [row[facts.column("lane")] for row in table]
+        recipient = facts.column("recipient")
+        if name == "recipient_provider":
+            return [PROVIDER_CODES[recipient]]
+        if name in ("provider", "recipient_domain"):
+            return [np.where(recipient == OWN_DOMAIN, OWN_DOMAIN + domain.index, recipient)]
+        lane, table = facts.column("lane"), _lane_codes(domain, name, self._names[name])
+        if name == "ip":  # nothing has one yet when it is accepted
+            accepted = np.isin(facts.column("primitive"), _ACCEPTED)
+            return [np.where(accepted, -1, row[lane]) for row in table]
+        return [row[lane] for row in table]
 
-    def _finished(self, total: _Sums, by: Sequence[str], where: Where, window: Window) -> Tally:
+    def _finished(self, total: Sums, by: Sequence[str], window: Window) -> Tally:
         keys = sorted(total.kept) or ([()] if not by else [])
-        shape = (len(window.starts), _WIDTH)
+        shape = (len(window.starts), WIDTH)
         primitives = np.array([total.kept.get(key, np.zeros(shape)) for key in keys], np.int64)
         primitives = primitives.reshape(len(keys), *shape)
-        if "ip" in by or "ip" in where:
-            primitives[:, :, _ACCEPTED] = 0
-        if self.retention:
-            primitives[:, self._expired(window)] = 0
+        if (oldest := self.kept_since(window.resolution)) is not None:
+            primitives[:, window.starts < oldest] = 0
         if by:
             occurs = np.flatnonzero(primitives.any(axis=(1, 2)))
             keys = [keys[place] for place in occurs]
             primitives = primitives[occurs]
         return Tally(keys, public_counts(primitives))
 
-    def _expired(self, window: Window) -> NDArray[np.bool_]:
-        kept = RETENTION_DAYS.get(window.resolution)
-        if kept is None:
-            return np.zeros(len(window.starts), bool)
-        oldest = np.datetime64((self.now - timedelta(days=kept)).replace(tzinfo=None), "s")
-        return np.asarray(window.starts < oldest.astype(window.starts.dtype))
-
-
-class _Sums:
-    """Running sums of primitives, keys by buckets."""
-
-    def __init__(self, buckets: int) -> None:
-        self.buckets = buckets
-        self.kept: dict[tuple[str, ...], NDArray[np.int64]] = {}
-
-    def _of(self, key: tuple[str, ...]) -> NDArray[np.int64]:
-        if key not in self.kept:
-            self.kept[key] = np.zeros((self.buckets, _WIDTH), np.int64)
-        return self.kept[key]
-
-    def add(
-        self, key: tuple[str, ...], bucket: NDArray[np.int64], block: NDArray[np.int32]
-    ) -> None:
-        inside = bucket >= 0
-        if inside.any():
-            np.add.at(self._of(key), bucket[inside], block[inside])
-
-    def add_at(self, key: tuple[str, ...], low: int, counted: NDArray[np.int64]) -> None:
-        """Add primitives of a key, from bucket `low` on."""
-        block = self._of(key).reshape(-1)[low * _WIDTH :]
-        block[: len(counted)] += counted
-
-
-def _counted(
-    codes: NDArray[np.int64], place: NDArray[np.int64], counts: NDArray[np.int64]
-) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Return the sums of counts by place, for each code that occurs."""
-    if not len(codes):
-        return
-    width = -(-(int(place.max()) + 1) // _WIDTH) * _WIDTH
-    number = int(codes.max()) + 1
-    found, row = np.arange(number), codes
-    if number * width > 4_000_000:
-        found, row = np.unique(codes, return_inverse=True)
-    sums = np.bincount(row * width + place, weights=counts, minlength=len(found) * width)
-    table = sums.astype(np.int64).reshape(len(found), width)
-    for at in np.flatnonzero(table.any(axis=1)):
-        yield int(found[at]), table[at]
+    def kept_since(self, resolution: str) -> np.datetime64 | None:
+        """Return the oldest bucket of a resolution that is kept, None where all are."""
+        days = RETENTION_DAYS.get(resolution)
+        if days is None or not self.retention:
+            return None
+        return floored(self.now - timedelta(days=days), resolution)
 
 
 def _domains(seed: int, domains: int | Sequence[str]) -> tuple[Domain, ...]:
@@ -362,13 +365,17 @@ def _domains(seed: int, domains: int | Sequence[str]) -> tuple[Domain, ...]:
 def _names_of(domains: Sequence[Domain]) -> dict[str, list[str]]:
     lanes = [lane for domain in domains for lane in domain.lanes]
     own = [domain.name for domain in domains]
+    recipients, tags = [*RECIPIENTS, *own], sorted({tag for lane in lanes for tag in lane.tags})
     return {
         "domain": own,
         "subaccount": sorted({domain.subaccount or NO_KEY for domain in domains}),
         "ip": sorted({lane.ip for lane in lanes}),
         "ip_pool": sorted({lane.ip_pool for lane in lanes}),
-        "provider": [*RECIPIENTS, *own],
-        "tag": sorted({tag for lane in lanes for tag in lane.tags}),
+        "provider": recipients,
+        "recipient_domain": recipients,
+        "recipient_provider": list(PROVIDERS),
+        "tag": tags,
+        "tag_or_none": [*tags, NO_KEY],
         "country": list(COUNTRIES),
         "device": list(DEVICES),
         "bot": list(BOTS),
@@ -380,18 +387,13 @@ def _domain_key(domain: Domain, by: Sequence[str]) -> tuple[str, ...]:
     return tuple(values[name] for name in by)
 
 
-def _bucket_of(edges: NDArray[np.int64], hours: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the bucket that holds each hour, -1 for hours outside the window."""
-    bucket = np.searchsorted(edges, hours, side="right") - 1
-    return np.where(bucket < len(edges) - 1, bucket, -1)
-
-
 _OF_LANE: Final[dict[str, Callable[[Domain, Lane], tuple[str, ...]]]] = {
     "domain": lambda domain, _: (domain.name,),
     "subaccount": lambda domain, _: (domain.subaccount or NO_KEY,),
     "ip": lambda _, lane: (lane.ip,),
     "ip_pool": lambda _, lane: (lane.ip_pool,),
     "tag": lambda _, lane: lane.tags,
+    "tag_or_none": lambda _, lane: lane.tags or (NO_KEY,),
 }
 
 
@@ -401,8 +403,8 @@ def _lane_codes(domain: Domain, name: str, names: Sequence[str]) -> NDArray[np.i
     The last column is mail that came in, which has no lane and so neither tag nor IP.
     """
     values = [_OF_LANE[name](domain, lane) for lane in domain.lanes]
-    came_in = _OF_LANE[name](domain, domain.lanes[0]) if name in _OF_DOMAIN else ()
-    values.append(came_in)
+    came_in = {"tag_or_none": (NO_KEY,)}
+    values.append(_domain_key(domain, [name]) if name in _OF_DOMAIN else came_in.get(name, ()))
     table = np.full((max(map(len, values)), len(values)), -1, np.int64)
     for column, own in enumerate(values):
         for row, value in enumerate(own):

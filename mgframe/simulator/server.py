@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from werkzeug.wrappers import Request, Response
 
 from mgframe.simulator.answers import Edition, Shape, Suffix
 from mgframe.simulator.faults import Answer, Fault, FaultQueue
+from mgframe.simulator.metric_answers import Rows, ZoneLabels
 from mgframe.simulator.model import Model
 from mgframe.simulator.views import FORBIDDEN, Api, Limit
 
@@ -53,12 +55,27 @@ class Simulator:
         Whether aggregates are called provider, device, country as for tags, and not providers ...
     explicit_resolution : bool
         Whether a resolution that was asked for wins over that of a duration.
+    apart : bool
+        Whether the account answers without its subaccounts unless `include_subaccounts` is true;
+        as it is, the account's own answers hold them.
+    strict : bool
+        Whether the Metrics API refuses more than ten metrics.
+    rows : str
+        Which rows the Metrics API has: those in which ``"any"`` event happened, or only those in
+        which a metric that was ``"asked"`` for is not 0.
+    zone : str, optional
+        The account's time zone, such as ``"Europe/Berlin"``: the Metrics API writes hours in it.
+        Days and months stay those of UTC.
+    zone_labels : str
+        How it writes them: with their ``"offset"`` (``+0100``), or ``"disguised"`` as if the local
+        time were UTC (``+0000``), the window's start and end too.
     """
 
     def __init__(self, model: Model, *, key: str = "key-simulated", **api: Any) -> None:
         self.model = model
         self.faults = FaultQueue()
         self.requests: list[str] = []
+        self.bodies: list[Any] = []
         self._key = key
         self._api = Api(model, **api)
 
@@ -70,6 +87,9 @@ class Simulator:
         query = f"?{request.query_string.decode()}" if request.query_string else ""
         self.requests.append(f"{request.method} {request.path}{query}")
         del self.requests[:-_LOGGED]
+        if request.method == "POST":
+            self.bodies.append(_logged(request.get_data(as_text=True)))
+            del self.bodies[:-_LOGGED]
         fault = self.faults.next(request.path)
         response = self._response(self._answer(request, fault))
         if fault is not None:
@@ -87,6 +107,8 @@ class Simulator:
             request.method,
             request.path,
             dict(request.args.lists()),
+            body=request.get_data(as_text=True),
+            url=request.root_url.rstrip("/"),
             subaccount=request.headers.get("X-Mailgun-On-Behalf-Of"),
             fault=fault,
         )
@@ -108,6 +130,14 @@ class Simulator:
         if answer.status == 200:
             response.headers["X-Mailgun-Key-Id"] = "51a8e070-3b6f4c21"
         return response
+
+
+def _logged(body: str) -> Any:
+    """Return a posted body as the log has it: parsed where it is JSON."""
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body
 
 
 def _disturb(response: Response, fault: Fault, environ: dict[str, Any]) -> None:
@@ -205,6 +235,11 @@ class Server:
         return self.app.requests
 
     @property
+    def bodies(self) -> list[Any]:
+        """What was posted, newest last: parsed JSON, text where it is none, None where empty."""
+        return self.app.bodies
+
+    @property
     def faults(self) -> list[Fault]:
         """The faults still to come; may be changed."""
         return self.app.faults.waiting
@@ -256,6 +291,11 @@ def serve(
     page: int = 100,
     singular: bool = False,
     explicit_resolution: bool = False,
+    apart: bool = False,
+    strict: bool = False,
+    rows: Rows = "any",
+    zone: str | None = None,
+    zone_labels: ZoneLabels = "offset",
 ) -> Server:
     """Serve a simulated account on loopback.
 
@@ -267,8 +307,10 @@ def serve(
         Where to listen; 0 takes a free one.
     faults : iterable of Fault or str
         What goes wrong from the start.
-    key, shape, limit, edition, suffix, page, singular, explicit_resolution
+    key, shape, limit, edition, suffix, page, singular, explicit_resolution, apart
         As for :class:`Simulator`.
+    strict, rows, zone, zone_labels
+        Of the Metrics API, as for :class:`Simulator`.
 
     Returns
     -------
@@ -297,6 +339,11 @@ def serve(
         page=page,
         singular=singular,
         explicit_resolution=explicit_resolution,
+        apart=apart,
+        strict=strict,
+        rows=rows,
+        zone=zone,
+        zone_labels=zone_labels,
     )
     server = Server(app, key, port)
     for fault in faults:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgframe.simulator.account import MAIL_STREAM, Domain
-from mgframe.simulator.audience import OWN_DOMAIN, RECIPIENTS
+from mgframe.simulator.audience import OWN_DOMAIN, PROVIDER_OF, RECIPIENTS
 from mgframe.simulator.counters import PRIMITIVE, Facts, gathered, packed
 from mgframe.simulator.incidents import Incident
 from mgframe.simulator.seasons import HOURS, expected_volume, first_hour, inbound_volume
@@ -119,7 +119,14 @@ def added_chance(
 def _touched(week: Week, incident: Incident, cells: Cells) -> NDArray[np.bool_]:
     traits = week.traits
     lanes = traits.senders.touched_by(incident)
-    providers = np.array([incident.allows("provider", [RECIPIENTS[r]]) for r in traits.recipients])
+    domains = [RECIPIENTS[r] for r in traits.recipients]
+    providers = np.array(
+        [
+            incident.allows("provider", [name])
+            and incident.allows("recipient_provider", [PROVIDER_OF[name]])
+            for name in domains
+        ]
+    )
     hour = cells.hour + first_hour(week.week)
     # An hour belongs to an incident when its middle does.
     on = (hour + 0.5 >= hour_of(incident.start)) & (hour + 0.5 < hour_of(incident.end))

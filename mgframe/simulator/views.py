@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+from mgframe.simulator import tags
 from mgframe.simulator.account import Domain
 from mgframe.simulator.answers import (
     AGGREGATES,
@@ -19,7 +20,10 @@ from mgframe.simulator.answers import (
     domain_item,
     parse_events,
 )
+from mgframe.simulator.bounces import classification
 from mgframe.simulator.faults import Answer, Fault
+from mgframe.simulator.logs import Logs
+from mgframe.simulator.metric_answers import MetricsApi
 from mgframe.simulator.model import Model, Where
 from mgframe.simulator.windows import (
     BadRequest,
@@ -64,11 +68,17 @@ class Problem(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that was let in: its arguments, and the domains that it may see."""
+    """A request that was let in: its arguments, and the domains that it may see.
+
+    `body` are the members of the JSON object that was posted, empty for a GET; `url` is where the
+    server was asked, ``http://127.0.0.1:8025``.
+    """
 
     arguments: Mapping[str, Sequence[str]]
     domains: Sequence[Domain]
     whole: bool
+    body: Mapping[str, Any] = field(default_factory=dict)
+    url: str = ""
 
     def get(self, name: str) -> str | None:
         """Return an argument's first value, None where it is missing or empty."""
@@ -77,6 +87,10 @@ class Asked:
     def every(self, name: str) -> Sequence[str]:
         """Return every value of an argument."""
         return self.arguments.get(name, ())
+
+    def names(self) -> tuple[str, ...] | None:
+        """Return the names of the domains it may see, None where that is all."""
+        return None if self.whole else tuple(domain.name for domain in self.domains)
 
     def where(self) -> dict[str, list[str]]:
         """Return the filter that keeps a subaccount to its own domains."""
@@ -104,21 +118,41 @@ class Api:
         page: int = 100,
         singular: bool = False,
         explicit_resolution: bool = False,
+        apart: bool = False,
+        **metrics: Any,
     ) -> None:
         if limit not in get_args(Limit):
             raise ValueError(f"limit={limit!r}: one of {', '.join(get_args(Limit))}")
         self.model = model
         self._limit, self._page = limit, page
         self._singular, self._explicit = singular, explicit_resolution
+        self._apart = apart
+        self._logs = Logs(model)
         self._writer = Writer(shape, edition, suffix)
-        self._routes: list[tuple[re.Pattern[str], Callable[..., Any]]] = [
-            (re.compile(r"/v3/stats/total"), self._account_totals),
-            (re.compile(r"/v3/stats/total/domains"), self._snapshot),
-            (re.compile(r"/v3/stats/filter"), self._filtered),
-            (re.compile(r"/v3/(.*)/stats/total"), self._domain_totals),
-            (re.compile(rf"/v3/(.*)/aggregates/({'|'.join(AGGREGATES)})"), self._aggregates),
-            (re.compile(r"/v4/domains"), self._directory),
-            (re.compile(r"/simulator/incidents"), self._incidents),
+        self._metrics_api = MetricsApi(model, **metrics)
+        self._routes: list[tuple[str, re.Pattern[str], Callable[..., Any]]] = [
+            (method, re.compile(path), view) for method, path, view in self._table()
+        ]
+
+    def _table(self) -> list[tuple[str, str, Callable[..., Any]]]:
+        """Return every route: method, path, and the view that takes its groups."""
+        return [
+            ("GET", r"/v3/stats/total", self._account_totals),
+            ("GET", r"/v3/stats/total/domains", self._snapshot),
+            ("GET", r"/v3/stats/filter", self._filtered),
+            ("GET", r"/v3/(.*)/stats/total", self._domain_totals),
+            ("GET", rf"/v3/(.*)/aggregates/({'|'.join(AGGREGATES)})", self._aggregates),
+            ("GET", r"/v3/(.*)/tag/stats", self._tag_totals),
+            ("GET", r"/v3/(.*)/tag/stats/aggregates", self._tag_aggregates),
+            ("GET", r"/v3/(.*)/tags", self._tags),
+            ("POST", r"/v1/analytics/metrics", self._metrics),
+            ("POST", r"/v1/analytics/usage/metrics", self._usage),
+            ("POST", r"/v1/analytics/tags", self._account_tags),
+            ("POST", r"/v1/analytics/logs", self._log_lines),
+            ("POST", r"/v2/bounce-classification/metrics", self._bounces),
+            ("GET", r"/v4/domains", self._directory),
+            ("GET", r"/v5/accounts/subaccounts", self._subaccounts),
+            ("GET", r"/simulator/incidents", self._incidents),
         ]
 
     def answer(
@@ -127,14 +161,17 @@ class Api:
         path: str,
         arguments: Mapping[str, Sequence[str]],
         *,
+        body: str = "",
+        url: str = "",
         subaccount: str | None = None,
         fault: Fault | None = None,
     ) -> Answer:
         """Return the answer to a request that carries the right key."""
         try:
-            for pattern, view in self._routes if method == "GET" else ():
-                if match := pattern.fullmatch(path):
-                    asked = self._let_in(arguments, subaccount)
+            for routed, pattern, view in self._routes:
+                if routed == method and (match := pattern.fullmatch(path)):
+                    members = _parse_body(body) if method == "POST" else {}
+                    asked = self._let_in(arguments, members, url, subaccount)
                     return self._viewed(view, asked, match.groups(), fault)
         except BadRequest as error:
             return Problem(400, str(error)).answer
@@ -159,14 +196,25 @@ class Api:
             fault.spoil(payload)
         return Answer(200, json.dumps(payload, separators=(",", ":")) + "\n")
 
-    def _let_in(self, arguments: Mapping[str, Sequence[str]], subaccount: str | None) -> Asked:
+    def _let_in(
+        self,
+        arguments: Mapping[str, Sequence[str]],
+        body: Mapping[str, Any],
+        url: str,
+        subaccount: str | None,
+    ) -> Asked:
         domains = self.model.domains
         if subaccount is None:
-            return Asked(arguments, domains, True)
+            included = body.get("include_subaccounts") or "true" in [
+                text.lower() for text in arguments.get("include_subaccounts", ())
+            ]
+            if self._apart and not included:
+                domains = tuple(domain for domain in domains if domain.subaccount is None)
+            return Asked(arguments, domains, domains is self.model.domains, body, url)
         if subaccount not in self.model.subaccounts:
             raise Problem(403, "Forbidden")
         own = [domain for domain in domains if domain.subaccount == subaccount]
-        return Asked(arguments, own, False)
+        return Asked(arguments, own, False, body, url)
 
     def _window(self, asked: Asked) -> Window:
         return parse_window(
@@ -235,6 +283,48 @@ class Api:
     def _aggregates(self, asked: Asked, name: str, kind: str) -> Any:
         return aggregates(self.model, asked.domain(name), kind, singular=self._singular)
 
+    def _tag_totals(self, asked: Asked, name: str) -> Any:
+        domain, tag = self._tag(asked, name)
+        events, window = parse_events(asked.every("event")), self._window(asked)
+        return tags.tag_totals(self._writer, self.model, window, domain, tag, events)
+
+    def _tag_aggregates(self, asked: Asked, name: str) -> Any:
+        domain, tag = self._tag(asked, name)
+        return tags.tag_aggregates(self.model, domain, tag, asked.get("type"))
+
+    def _tag(self, asked: Asked, name: str) -> tuple[Domain, str]:
+        domain, text = asked.domain(name), asked.get("tag")
+        if text is None:
+            raise BadRequest("Missing mandatory parameter: tag")
+        tag = tags.find_tag(domain, text)
+        if tag is None:
+            raise Problem(404, "Tag not found")
+        return domain, tag
+
+    def _tags(self, asked: Asked, name: str) -> Any:
+        domain = asked.domain(name)
+        arguments = {name: asked.get(name) for name in ("page", "tag", "limit", "prefix")}
+        return tags.tag_page(self.model, domain, f"{asked.url}/v3/{domain.name}/tags", arguments)
+
+    def _metrics(self, asked: Asked) -> Any:
+        return self._metrics_api.metrics(asked.body, asked.names())
+
+    def _usage(self, asked: Asked) -> Any:
+        return self._metrics_api.usage(asked.body, asked.names())
+
+    def _log_lines(self, asked: Asked) -> Any:
+        return self._logs.page(asked.body, asked.domains)
+
+    def _account_tags(self, asked: Asked) -> Any:
+        return tags.account_tags(self.model, asked.domains, asked.body)
+
+    def _subaccounts(self, asked: Asked) -> Any:
+        return tags.subaccount_page(self.model, asked.get("limit"), asked.get("skip"))
+
+    def _bounces(self, asked: Asked) -> Any:
+        names = [domain.name for domain in asked.domains]
+        return classification(self.model, names, asked.body)
+
     def _directory(self, asked: Asked) -> Any:
         limit = _number(asked.get("limit"), "limit", 1000)
         skip = _number(asked.get("skip"), "skip", None) or 0
@@ -246,6 +336,17 @@ class Api:
 
     def _incidents(self, _: Asked) -> Any:
         return {"incidents": [incident.as_json() for incident in self.model.incidents]}
+
+
+def _parse_body(text: str) -> dict[str, Any]:
+    """Return the members of a posted JSON object; nothing posted is an empty one."""
+    try:
+        body = json.loads(text) if text.strip() else {}
+    except ValueError:
+        raise BadRequest("invalid request body: it is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadRequest("invalid request body: it is not a JSON object")
+    return body
 
 
 def _parse_filters(texts: Sequence[str]) -> dict[str, list[str]]:

@@ -57,19 +57,34 @@ def parse_moment(text: str, name: str) -> datetime:
     try:
         if _NUMBER.fullmatch(text.strip()):
             return datetime.fromtimestamp(float(text), UTC)
-        parsed = parsedate_tz(text)
-        if parsed is not None:
-            moment = datetime(*parsed[:6], tzinfo=UTC)
-            return moment - timedelta(seconds=parsed[9] or 0)
     except (ValueError, OverflowError, OSError):
         pass
-    raise BadRequest(f"'{name}' parameter is invalid, valid formats: RFC 2822, unix epoch")
+    moment = parse_written(text)
+    if moment is None:
+        raise BadRequest(f"'{name}' parameter is invalid, valid formats: RFC 2822, unix epoch")
+    return moment
+
+
+def parse_written(text: str) -> datetime | None:
+    """Return a date written as RFC 2822, None where it is none."""
+    parsed = parsedate_tz(text)
+    try:
+        if parsed is not None:
+            return datetime(*parsed[:6], tzinfo=UTC) - timedelta(seconds=parsed[9] or 0)
+    except (ValueError, OverflowError):
+        pass
+    return None
 
 
 def floored(moment: datetime, resolution: str) -> np.datetime64:
     """Return the start of the bucket that holds a moment."""
     naive = moment.astimezone(UTC).replace(tzinfo=None)
-    start: np.datetime64 = np.datetime64(naive, "s").astype(f"datetime64[{_CODES[resolution]}]")
+    return start_of(np.datetime64(naive, "s"), resolution)
+
+
+def start_of(moment: np.datetime64, resolution: str) -> np.datetime64:
+    """Return the start of the bucket that holds a moment in UTC."""
+    start: np.datetime64 = moment.astype(f"datetime64[{_CODES[resolution]}]")
     return start
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from mgframe.simulator.incidents import Incident
+from mgframe.simulator.model import NOW, Model
+from mgframe.simulator.windows import parse_window
 
 START, END = datetime(2026, 11, 4), datetime(2026, 11, 9)  # noqa: DTZ001
 
@@ -38,3 +40,24 @@ def test_a_place_that_is_not_named_is_everywhere() -> None:
     assert incident.allows("provider", ["gmail.com"])
     assert incident.allows("tag", ["x", "b"])
     assert not incident.allows("tag", ["x"])
+
+
+def test_an_incident_can_be_narrowed_to_who_runs_the_mailboxes() -> None:
+    planted = Incident(
+        "block",
+        {"recipient_provider": "Google Workspace"},
+        datetime(2026, 11, 2, 9, tzinfo=UTC),
+        datetime(2026, 11, 9, tzinfo=UTC),
+        0.5,
+    )
+    asked = parse_window(NOW, duration="14d")
+    blocked = []
+    for incidents in ([planted], []):
+        model = Model(domains=2, days=30, incidents=incidents)
+        tally = model.tally(asked, by=["recipient_provider"])
+        total = tally["permanent_failed_esp_block"].sum(axis=1)
+        blocked.append(dict(zip([key for (key,) in tally.keys], total.tolist(), strict=True)))
+    sick, well = blocked
+    assert sick["Google Workspace"] > 50 * well["Google Workspace"]
+    others = [name for name in well if name != "Google Workspace"]
+    assert sum(sick[n] for n in others) == pytest.approx(sum(well[n] for n in others), rel=0.2)

@@ -61,8 +61,11 @@ def test_one_connection_serves_many_requests(running: Server, session: requests.
 def test_a_body_that_is_not_expected_does_not_spoil_the_connection(
     running: Server, session: requests.Session
 ) -> None:
-    posted = session.post(running.url + "/v1/analytics/metrics", json={"a": 1}, timeout=10)
+    posted = session.post(running.url + "/v1/analytics/nothing", json={"a": 1}, timeout=10)
     assert posted.status_code == 404
+    assert "not found" in posted.json()["error"]
+    assert running.requests[-1] == "POST /v1/analytics/nothing"
+    assert running.bodies[-1] == {"a": 1}
     assert get(running, session).status_code == 200
 
 
