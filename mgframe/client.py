@@ -12,16 +12,12 @@ import json
 import logging
 import os
 import random
-import sys
 import threading
 import time
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote
 
@@ -42,23 +38,27 @@ from mgframe.exchange import (
     finite,
     is_passing,
     name_of,
+    pooled,
     read_date,
     said,
     segment,
     text_of,
+    user_agent,
     without_tags,
 )
+from mgframe.progress import watched
 from mgframe.settings import (
     KEY_VARIABLES,
     REGION_VARIABLES,
     REGIONS,
     URL_VARIABLES,
-    read_address,
+    read_addresses,
     read_key,
     read_subaccount,
     read_timeout,
     read_whole,
 )
+from mgframe.smtp import redact
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -85,13 +85,14 @@ class Client:
     ----------
     api_key : str, optional
         An account key; else ``MAILGUN_API_KEY``, then ``MG_API_KEY`` from the environment.
-    base_url : str, optional
+    base_url : str or mapping of region to str, optional
         Another address of the API, for a proxy or a simulator: a URL or a bare host, with or
-        without ``/v3``; else ``MAILGUN_API_BASE``, ``MAILGUN_API_URL`` or ``MG_URL``. Plain http is
-        taken for loopback hosts only.
+        without ``/v3``, or one for each region; else ``MAILGUN_API_BASE``, ``MAILGUN_API_URL`` or
+        ``MG_URL``. Plain http is taken for loopback hosts only.
     region : {"us", "eu"}, optional
         Where the domains live; else ``MAILGUN_REGION`` or ``MAILGUN_API_REGION``, else ``"us"``.
-        An argument of either kind beats the environment of either kind.
+        An argument of either kind beats the environment of either kind. ``regions=`` of a fetch
+        function asks several.
     subaccount : str, optional
         The id of a subaccount to act for.
     timeout : float or (float, float), default (5.0, 60.0)
@@ -126,7 +127,7 @@ class Client:
         self,
         api_key: str | None = None,
         *,
-        base_url: str | None = None,
+        base_url: str | Mapping[str, str] | None = None,
         region: str | None = None,
         subaccount: str | None = None,
         timeout: float | tuple[float, float] = (5.0, 60.0),
@@ -138,17 +139,20 @@ class Client:
         from requests.auth import HTTPBasicAuth
 
         self._auth = HTTPBasicAuth("api", read_key(api_key))
-        self.base_url, self.region = read_address(base_url, region)
+        self.addresses, self.region = read_addresses(base_url, region)
+        self.base_url = self.addresses[self.region]
         self.subaccount = read_subaccount(subaccount)
         self.retries = read_whole("retries", retries, least=0)
         self.connections = read_whole("connections", connections, least=1)
         self._timeout = read_timeout(timeout)
         self._own_session = session is None
-        self._session = _pooled(self.connections, self.base_url) if session is None else session
+        self._session = pooled(self.connections, self.addresses) if session is None else session
         self._clock = clock or (lambda: datetime.now(UTC))
         self._budgets = {name: _Bucket(*limit) for name, limit in LIMITS.items()}
+        #: What ids are called, by key, as far as answers told; see :func:`mgframe.names`.
+        self.names: dict[str, dict[str, str]] = {}
         self._probed: dict[str, bool | None] = {}
-        self._probing = threading.Lock()
+        self._probing, self._decoding = threading.Lock(), threading.Lock()
 
     def now(self) -> datetime:
         """Return the client's time, aware UTC."""
@@ -166,7 +170,12 @@ class Client:
         return self._send(call, threading.Event())
 
     def send_all(
-        self, calls: Iterable[Call], *, keep_errors: bool = False, progress: bool | None = None
+        self,
+        calls: Iterable[Call],
+        *,
+        keep_errors: bool = False,
+        progress: bool | None = None,
+        read: Callable[[Answer], Answer] | None = None,
     ) -> list[Answer | MgframeError]:
         """Send calls side by side and return what came, in the order of `calls`.
 
@@ -180,13 +189,16 @@ class Client:
         progress : bool, optional
             Show a bar; by default where somebody watches: a terminal or a notebook. A single call
             has none.
+        read : callable, optional
+            What to make of each answer as soon as it comes; its :class:`ResponseError` is the
+            answer's.
         """
         todo, stop = list(calls), threading.Event()
         kept = (ApiError, TransportError, ResponseError) if keep_errors else ()
 
         def outcome(call: Call) -> Answer | MgframeError:
             try:
-                return self._send(call, stop)
+                return self._send(call, stop, read)
             except kept as error:
                 return error
 
@@ -196,7 +208,7 @@ class Client:
         try:
             futures = [pool.submit(outcome, call) for call in todo]
             try:
-                for future in _watched(as_completed(futures), len(todo), progress):
+                for future in watched(as_completed(futures), len(todo), progress):
                     future.result()
             except Exception as error:
                 stop.set()
@@ -208,6 +220,11 @@ class Client:
             # An interrupt comes here at once: who presses Ctrl-C does not wait for what is running.
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def remember(self, names: Mapping[str, Mapping[str, str]]) -> None:
+        """Keep what ids are called, by key."""
+        for key, found in names.items():
+            self.names[key] = {**self.names.get(key, {}), **found}
 
     def close(self) -> None:
         """Close the connections that this client opened."""
@@ -227,12 +244,17 @@ class Client:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client holds a key and is not copied or pickled; make one where needed")
 
-    def _send(self, call: Call, stop: threading.Event) -> Answer:
+    def _send(
+        self,
+        call: Call,
+        stop: threading.Event,
+        read: Callable[[Answer], Answer] | None = None,
+    ) -> Answer:
         attempt = 0
         while True:
             attempt += 1
             self._budgets[call.budget].take(stop)
-            outcome = self._attempt(call)
+            outcome = self._attempt(call, read)
             if isinstance(outcome, Answer):
                 return outcome
             if not outcome.again or attempt > self.retries or (outcome.wait or 0) > LONGEST_WAIT:
@@ -240,8 +262,8 @@ class Client:
                     call,
                     outcome,
                     attempts=attempt,
-                    base_url=self.base_url,
-                    region=self.region,
+                    base_url=self._address(call),
+                    region=call.region or self.region,
                     elsewhere=self._elsewhere(call, outcome.status),
                 )
             wait = _back_off(attempt) if outcome.wait is None else outcome.wait + _random()
@@ -249,16 +271,19 @@ class Client:
             _LOG.info("%s answered %s; asking again in %.1f s", name_of(call), came, wait)
             _pause(wait, stop)
 
-    def _attempt(self, call: Call) -> Answer | Failure:
+    def _address(self, call: Call) -> str:
+        return self.addresses[call.region or self.region]
+
+    def _attempt(self, call: Call, read: Callable[[Answer], Answer] | None) -> Answer | Failure:
         from requests import RequestException
 
         try:
-            response = self._transmit(call, self.base_url, self._timeout)
+            response = self._transmit(call, self._address(call), self._timeout)
         except RequestException as error:
             # Only its words leave: the exception holds the request, and that holds the key.
             return Failure(self._clean(cause_of(error)), again=is_passing(error))
         if response.ok:
-            return Answer(call, self._decode(call, response), response.headers, self.now())
+            return self._read(call, response, read)
         status, document = response.status_code, document_of(response.content)
         words = said(document) or without_tags(self._clean(text_of(response)))
         words = self._clean(words or response.reason or "nothing")
@@ -267,8 +292,19 @@ class Client:
         again = status in (420, 429) or status >= 500
         return Failure(words[:_EXCERPT], again, status, wait)
 
+    def _read(
+        self, call: Call, response: Response, read: Callable[[Answer], Answer] | None
+    ) -> Answer:
+        # One at a time: decoding holds the interpreter anyway, and ten answers would fill memory.
+        with self._decoding:
+            answer = Answer(call, self._decode(call, response), response.headers, self.now())
+            try:
+                return answer if read is None else read(answer)
+            except ResponseError as error:
+                raise ResponseError(f"{name_of(call)}: {error}") from None
+
     def _transmit(self, call: Call, base_url: str, timeout: tuple[float, float]) -> Response:
-        headers = {"User-Agent": _user_agent(), "Accept": "application/json"}
+        headers = {"User-Agent": user_agent(), "Accept": "application/json"}
         if self.subaccount:
             headers["X-Mailgun-On-Behalf-Of"] = self.subaccount
         if call.body is not None:
@@ -312,9 +348,9 @@ class Client:
         """Return what is known of the call's domain in the other region, as the end of a hint."""
         if status not in (401, 404) or "{domain}" not in call.endpoint:
             return ""
-        if self.region not in REGIONS:
+        if self._address(call) not in REGIONS.values():
             return ". It may also belong to another region than the one behind this base_url"
-        other = "eu" if self.region == "us" else "us"
+        other = "eu" if (call.region or self.region) == "us" else "us"
         domain, use = call.label or call.path, f"use mg.Client(region={other!r})"
         with self._probing:
             found = [name for name, answers in self._probed.items() if answers]
@@ -343,10 +379,10 @@ class Client:
         return key, basic, quote(key, safe="")
 
     def _clean(self, text: str) -> str:
-        """Return `text` on one line, printable, and without the key in any of its forms."""
+        """Return `text` on one line, printable, without the key in any form, or any address."""
         for secret in self._secrets():
             text = text.replace(secret, "[key]")
-        text = text[:_READ]
+        text = redact(text[:_READ])
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
@@ -402,44 +438,5 @@ def default_client() -> Client:
         return _DEFAULTS[settings]
 
 
-def _pooled(connections: int, base_url: str) -> Session:
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    session = requests.Session()
-    session.mount(base_url, HTTPAdapter(pool_maxsize=connections))
-    # Plain http is loopback, where a proxy of the environment would see the key in clear.
-    session.trust_env = base_url.startswith("https:")
-    return session
-
-
-@cache
-def _user_agent() -> str:
-    try:
-        return f"mgframe/{version('mgframe')}"
-    except PackageNotFoundError:
-        return "mgframe"
-
-
 def _answered(futures: Iterable[Future[Answer | MgframeError]]) -> int:
     return sum(f.done() and not f.cancelled() and f.exception() is None for f in futures)
-
-
-def _watched(
-    done: Iterator[Future[Answer | MgframeError]], total: int, progress: bool | None
-) -> Iterable[Future[Answer | MgframeError]]:
-    """Return `done`, with a bar around it where it is wanted."""
-    if not (_somebody_watches() if progress is None else progress):
-        return done
-    with warnings.catch_warnings():
-        # tqdm.auto warns in a notebook without ipywidgets; its text bar is good enough there.
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-    return tqdm(done, total=total, unit="request", leave=False)
-
-
-def _somebody_watches() -> bool:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    in_notebook = hasattr(shell, "kernel")
-    return in_notebook or (sys.stderr is not None and sys.stderr.isatty())

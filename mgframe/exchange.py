@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -26,7 +28,7 @@ from mgframe.errors import (
 )
 
 if TYPE_CHECKING:
-    from requests import RequestException, Response
+    from requests import RequestException, Response, Session
 
 
 _KINDS: Final[dict[int, type[ApiError]]] = {
@@ -49,7 +51,8 @@ class Call:
     """One request before it is sent.
 
     `params` may repeat a name, `body` is JSON text, `endpoint` the path's template for messages,
-    `label` what the call is about (a domain), `budget` the limit of :data:`LIMITS` it draws on.
+    `label` what the call is about (a domain), `budget` the limit of :data:`LIMITS` it draws on,
+    `region` whom to ask where that is not the client's own.
     """
 
     method: str
@@ -59,6 +62,7 @@ class Call:
     endpoint: str = ""
     label: str = ""
     budget: str = "stats"
+    region: str = ""
 
 
 @dataclass(frozen=True)
@@ -228,10 +232,13 @@ def error_of(
         )
     status, wait = failure.status, failure.wait
     hint = _HINTS.get(status, "")
+    if status == 404 and "/tag/" in call.endpoint:
+        hint = "Check the spelling; mg.tags(domain) lists a domain's tags, mg.domains() the domains"
     if failure.again:
         later = f"The server asks to wait {math.ceil(wait)} s; t" if wait else "T"
         hint = f"{later}ry again later (gave up after {tries})"
-    about = f"Asked about {call.label}. " if "{domain}" in call.endpoint else ""
+    told = "{domain}" in call.endpoint or call.label.startswith("page ")
+    about = f"Asked about {call.label}. " if told else ""
     details = {
         "endpoint": call.endpoint or f"{call.method} {call.path}",
         "region": region,
@@ -241,3 +248,25 @@ def error_of(
         return RateLimited(status, failure.text, wait=wait, **details)
     kind = _KINDS.get(status, ServerError if status >= 500 else ApiError)
     return kind(status, failure.text, **details)
+
+
+def pooled(connections: int, addresses: Mapping[str, str]) -> Session:
+    """Return a session that keeps so many connections open to each address."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    for address in addresses.values():
+        session.mount(address, HTTPAdapter(pool_maxsize=connections))
+    # Plain http is loopback, where a proxy of the environment would see the key in clear.
+    session.trust_env = all(address.startswith("https:") for address in addresses.values())
+    return session
+
+
+@cache
+def user_agent() -> str:
+    """Return how mgframe names itself to servers."""
+    try:
+        return f"mgframe/{version('mgframe')}"
+    except PackageNotFoundError:
+        return "mgframe"

@@ -12,14 +12,21 @@ import functools
 import inspect
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, ParamSpec
 
 import pandas as pd
 
 from mgframe.client import LIMITS, Answer, Call, Client, default_client
-from mgframe.errors import ConfigurationError, MgframeError, QueryError, ResponseError, warn
+from mgframe.errors import (
+    ConfigurationError,
+    MgframeError,
+    QueryError,
+    ResponseError,
+    suggestion,
+    warn,
+)
 from mgframe.exchange import name_of
 
 P = ParamSpec("P")
@@ -29,6 +36,8 @@ OnError = Literal["raise", "warn"]
 
 # What one request takes, as far as a plan can know.
 _SECONDS_A_REQUEST: Final = 0.3
+#: How many letters of a request's body a plan shows.
+_SHOWN: Final = 300
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,10 @@ class Question:
     """Calls to send to a client, and what makes their answers a frame, or a further question.
 
     `finish` takes the answers and, by label, what failed.
-    `follow_up` says in words which further requests depend on the answers. `on_error` is
-    ``"raise"``, or ``"warn"`` to keep the answers that did come.
+    `follow_up` says in words which further requests depend on the answers, `pages` how many answers
+    there can be at most, where that is known. `read` makes of each answer what `finish` needs, as
+    soon as it comes, so that large answers are not kept. `on_error` is ``"raise"``, or ``"warn"``
+    to keep the answers that did come.
     """
 
     client: Client
@@ -46,6 +57,12 @@ class Question:
     follow_up: str = ""
     on_error: str = "raise"
     progress: bool | None = None
+    pages: int | None = None
+    read: Callable[[Answer], Answer] | None = None
+
+
+class Unsteady(ResponseError):
+    """Answers that contradict each other, so that none of them alone is to blame."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +77,14 @@ class Plan:
         Which further requests depend on the answers; empty where none do.
     connections : int
         How many requests run side by side.
+    most_pages : int, optional
+        How many pages there can be at most, where the question tells.
     """
 
     calls: tuple[Call, ...]
     follow_up: str
     connections: int
+    most_pages: int | None = None
 
     @property
     def requests(self) -> int:
@@ -73,15 +93,16 @@ class Plan:
 
     @property
     def pages(self) -> int:
-        """How many pages these requests bring: one each."""
-        return len(self.calls)
+        """How many pages there can be at most; where that is not known, one for each request."""
+        return self.requests if self.most_pages is None else self.most_pages
 
     @property
     def seconds(self) -> float:
-        """About how long they take: side by side, within Mailgun's limits."""
-        side_by_side = math.ceil(self.requests / self.connections) * _SECONDS_A_REQUEST
+        """About how long it takes at most: side by side, within Mailgun's limits."""
+        number = max(self.requests, self.pages)
+        side_by_side = math.ceil(number / self.connections) * _SECONDS_A_REQUEST
         burst, period = LIMITS[self.calls[0].budget] if self.calls else (1, 0.0)
-        waiting = max(self.requests - burst, 0) * period / burst
+        waiting = max(number - burst, 0) * period / burst
         return round(max(side_by_side, waiting), 1)
 
     def __repr__(self) -> str:
@@ -92,13 +113,16 @@ class Plan:
         if self.requests > 5:
             lines.append(f"  ... and {self.requests - 5} more")
         if self.follow_up:
-            lines.append(f"  then {self.follow_up}")
+            most = f", {self.pages} in all at most" if self.pages > self.requests else ""
+            lines.append(f"  then {self.follow_up}{most}")
         return "\n".join(lines)
 
 
 def _request_line(call: Call) -> str:
     query = "&".join(f"{name}={value}" for name, value in call.params)
-    return f"{call.method} {call.path}" + (f"?{query}" if query else "")
+    body = call.body or ""
+    shown = body if len(body) <= _SHOWN else f"{body[:_SHOWN]}..."
+    return f"{call.method} {call.path}" + (f"?{query}" if query else "") + f" {shown}".rstrip()
 
 
 def fetch(ask: Callable[P, Question]) -> Callable[P, pd.DataFrame]:
@@ -130,7 +154,7 @@ def _run(question: Question) -> pd.DataFrame:
     while True:
         keep = question.on_error == "warn"
         outcomes = question.client.send_all(
-            question.calls, keep_errors=keep, progress=question.progress
+            question.calls, keep_errors=keep, progress=question.progress, read=question.read
         )
         result = _finished(question, dict(zip(question.calls, outcomes, strict=True)))
         if isinstance(result, pd.DataFrame):
@@ -143,6 +167,8 @@ def _finished(question: Question, outcomes: dict[Call, Outcome]) -> pd.DataFrame
     answers = [outcome for outcome in outcomes.values() if isinstance(outcome, Answer)]
     try:
         return question.finish(answers, _failures(outcomes))
+    except Unsteady:
+        raise
     except ResponseError:
         unread = {call: _unread(question, answer) for call, answer in _answered(outcomes)}
         wrong = {call: error for call, error in unread.items() if error is not None}
@@ -162,6 +188,8 @@ def _unread(question: Question, answer: Answer) -> ResponseError | None:
     try:
         with warnings.catch_warnings(action="ignore"):
             question.finish([answer], {})
+    except Unsteady:
+        return None
     except ResponseError as error:
         return ResponseError(f"{name_of(answer.call)}: {error}")
     return None
@@ -182,6 +210,29 @@ def _failures(outcomes: dict[Call, Outcome]) -> dict[str, str]:
         number = f"{len(failed)} of {len(outcomes)}"
         warn(f"{number} requests failed, their rows are missing: {named}{more}")
     return {label: type(error).__name__ for label, error in failed.items()}
+
+
+def regions_of(client: Client, regions: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the regions to ask, ``""`` for the client's own.
+
+    Raises
+    ------
+    QueryError
+        A region that does not exist or that the client has no address for.
+    """
+    if regions is None:
+        return ("",)
+    names = tuple(dict.fromkeys([regions] if isinstance(regions, str) else regions))
+    for name in names:
+        if name not in client.addresses:
+            raise QueryError(
+                f"regions={regions!r}: this client knows only {', '.join(client.addresses)}"
+                f"{suggestion(name, client.addresses)}; a client with an address of its own needs "
+                "one for each region: base_url={'us': ..., 'eu': ...}"
+            )
+    if not names:
+        raise QueryError("regions is empty; leave it out for the client's own")
+    return names
 
 
 def check_on_error(on_error: str) -> str:
@@ -229,4 +280,5 @@ def plan(function: Callable[..., pd.DataFrame], *args: Any, **kwargs: Any) -> Pl
             f"mg.plan takes a fetch function such as mg.domain_totals, not {function!r}"
         )
     question: Question = ask(*args, **kwargs)
-    return Plan(question.calls, question.follow_up, question.client.connections)
+    connections = question.client.connections
+    return Plan(question.calls, question.follow_up, connections, question.pages)

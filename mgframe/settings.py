@@ -6,7 +6,7 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -62,6 +62,29 @@ def read_address(base_url: str | None, region: str | None) -> tuple[str, str]:
             f"{url_source} ({host}) is not the address of {source} {region!r}; give one of them"
         )
     return address, found
+
+
+def read_addresses(
+    base_url: str | Mapping[str, str] | None, region: str | None
+) -> tuple[dict[str, str], str]:
+    """Return the base URL of each region that can be asked, and the client's own region.
+
+    Mailgun's own regions can both be asked; another address stands for itself alone, unless there
+    is one for each region.
+    """
+    if not isinstance(base_url, Mapping):
+        address, found = read_address(base_url, region)
+        official = REGIONS.get(found) == address
+        return (dict(REGIONS) if official else {found: address}), found
+    if not base_url or not set(base_url) <= set(REGIONS):
+        raise ConfigurationError(
+            f"base_url gives addresses for {list(base_url)}; the regions are 'us' and 'eu'"
+        )
+    addresses = {name: _parsed_url(base_url[name], "base_url")[0] for name in base_url}
+    own = region or next(iter(addresses))
+    if own not in addresses:
+        raise ConfigurationError(f"region={region!r} has no address in base_url")
+    return addresses, own
 
 
 def _parsed_url(text: str, source: str) -> tuple[str, str]:

@@ -1,10 +1,12 @@
 """The client's settings, the client as an object, and one request with its answer."""
 
 import copy
+import dataclasses
 import inspect
 import pickle
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -17,6 +19,7 @@ import mgframe.client as module
 from mgframe.client import REGIONS, Call, Client, default_client, segment
 from mgframe.errors import (
     ConfigurationError,
+    PermissionDenied,
     QueryError,
     ResponseError,
 )
@@ -144,6 +147,119 @@ def test_base_url_and_region_that_contradict_are_refused(base_url, monkeypatch):
 
 def test_base_url_and_region_that_agree_are_taken():
     assert Client(KEY, base_url="api.eu.mailgun.net", region="eu").region == "eu"
+
+
+# ---------------------------------------------------------------- an address for each region
+
+
+@pytest.mark.parametrize(
+    ("given", "addresses"),
+    [
+        ({}, {"us": US, "eu": EU}),
+        ({"region": "eu"}, {"us": US, "eu": EU}),
+        ({"base_url": "api.eu.mailgun.net/v3"}, {"us": US, "eu": EU}),
+        ({"base_url": "127.0.0.1:9"}, {"other": "http://127.0.0.1:9"}),
+        ({"base_url": "https://p.example.com/mg"}, {"other": "https://p.example.com/mg"}),
+        (
+            {"base_url": {"us": "127.0.0.1:1/v3", "eu": "https://p.example.com"}},
+            {"us": "http://127.0.0.1:1", "eu": "https://p.example.com"},
+        ),
+        ({"base_url": {"eu": "127.0.0.1:2"}}, {"eu": "http://127.0.0.1:2"}),
+    ],
+)
+def test_a_client_knows_which_regions_it_can_ask(given, addresses):
+    assert Client(KEY, **given).addresses == addresses
+
+
+def test_the_first_address_is_the_clients_own_unless_a_region_is_given():
+    both = {"eu": "127.0.0.1:2", "us": "127.0.0.1:1"}
+    client = Client(KEY, base_url=both)
+    assert (client.region, client.base_url) == ("eu", "http://127.0.0.1:2")
+    client = Client(KEY, base_url=both, region="us")
+    assert (client.region, client.base_url) == ("us", "http://127.0.0.1:1")
+    assert repr(client) == "Client(region='us', base_url='http://127.0.0.1:1')"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"base_url": {}}, "the regions are 'us' and 'eu'"),
+        ({"base_url": {"ue": "127.0.0.1:1"}}, "the regions are 'us' and 'eu'"),
+        ({"base_url": {"us": "127.0.0.1:1"}, "region": "eu"}, "region='eu' has no address"),
+        ({"base_url": {"us": "http://api.mailgun.net"}}, "in clear"),
+        ({"base_url": {"us": "https://api:hunter2@api.mailgun.net"}}, "no credentials"),
+    ],
+)
+def test_addresses_that_are_none_are_refused_without_echoing_them(given, words):
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        Client(KEY, **given)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_call_goes_to_the_region_it_names_and_else_to_the_clients_own(server, client):
+    for address in (US, EU):
+        server.get(address + CALL.path, json={"asked": address})
+    for region, address in (("", US), ("eu", EU), ("us", US)):
+        assert client.send(dataclasses.replace(CALL, region=region)).body == {"asked": address}
+
+
+def test_an_error_names_the_region_that_was_asked(server, client):
+    server.get(EU + CALL.path, status=403)
+    with pytest.raises(PermissionDenied, match=r"\(region eu\)") as caught:
+        client.send(dataclasses.replace(CALL, region="eu"))
+    assert caught.value.region == "eu"
+
+
+def test_every_address_has_a_pool_and_loopback_alone_decides_on_proxies():
+    both = {"us": "127.0.0.1:1", "eu": "127.0.0.1:2"}
+    session = Client(KEY, base_url=both, connections=7)._session
+    assert {session.get_adapter(f"http://{host}/v3")._pool_maxsize for host in both.values()} == {7}
+    assert session.trust_env is False
+    mixed = Client(KEY, base_url={**both, "eu": "https://p.example.com"})
+    assert mixed._session.trust_env is False
+
+
+# ---------------------------------------------------------------- what is made of an answer, names
+
+
+def test_an_answer_is_reduced_at_once_and_one_that_cannot_be_is_named(server, client):
+    def halved(answer):
+        if answer.body["n"] % 2:
+            raise ResponseError("it is odd")
+        return dataclasses.replace(answer, body=answer.body["n"] // 2)
+
+    calls = [Call("GET", f"/v3/{n}", label=f"page {n}") for n in (2, 4, 5)]
+    for call, n in zip(calls, (2, 4, 5), strict=True):
+        server.get(US + call.path, json={"n": n})
+    assert [answer.body for answer in client.send_all(calls[:2], read=halved)] == [1, 2]
+    with pytest.raises(ResponseError, match=r"^GET /v3/5 for page 5: it is odd"):
+        client.send_all(calls, read=halved, progress=False)
+    kept = client.send_all(calls, read=halved, progress=False, keep_errors=True)
+    assert [type(outcome).__name__ for outcome in kept] == ["Answer", "Answer", "ResponseError"]
+
+
+def test_answers_are_reduced_one_at_a_time(server, client):
+    running, most = [], []
+
+    def slow(answer):
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.005)
+        running.pop()
+        return answer
+
+    calls = [Call("GET", f"/v3/{n}") for n in range(8)]
+    for call in calls:
+        server.get(US + call.path, json={})
+    client.send_all(calls, read=slow, progress=False)
+    assert most == [1] * 8
+
+
+def test_a_client_remembers_what_ids_are_called(client):
+    client.remember({"ip_pool": {"p1": "Shop"}})
+    client.remember({"ip_pool": {"p2": "News"}, "subaccount": {}})
+    client.remember({"ip_pool": {"p1": "Store"}})
+    assert client.names == {"ip_pool": {"p1": "Store", "p2": "News"}, "subaccount": {}}
 
 
 @pytest.mark.parametrize("region", ["use", "", "other"])

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import mgframe.client as module
+from mgframe import progress as progress_bar
 from mgframe.client import Call, Client
 from mgframe.errors import (
     ApiError,
@@ -350,11 +351,11 @@ def test_bar_is_shown_where_somebody_watches(connect, monkeypatch, stderr, progr
 
 def test_notebook_counts_as_somebody_who_watches(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert not module._somebody_watches()
+    assert not progress_bar.somebody_watches()
     with notebook(monkeypatch):
-        assert module._somebody_watches()
+        assert progress_bar.somebody_watches()
     monkeypatch.setattr(sys, "stderr", None)
-    assert not module._somebody_watches()
+    assert not progress_bar.somebody_watches()
 
 
 def test_notebook_without_widgets_gets_a_text_bar_and_no_warning(connect, monkeypatch):
