@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
@@ -19,13 +20,17 @@ from mgframe.vocabulary import NO_KEY, RESOLUTIONS, counts_of
 
 _TOTAL: Final = "total"
 
+#: What the rows of a call are about: the key of each level, by the call's label.
+Keys = Mapping[str, Mapping[str, str]]
+
 
 @dataclass(frozen=True)
 class Asked:
     """What a frame has to know of its question.
 
     `by` is the key that the server groups by, None where the caller knows each answer's key;
-    `one_bucket` says that the window is answered as a single total.
+    `one_bucket` says that the window is answered as a single total. `keys` says by a call's label
+    what its rows are about, where that is more than the one key of `level`.
     """
 
     client: Client
@@ -36,6 +41,16 @@ class Asked:
     params: tuple[tuple[str, str], ...] = ()
     by: str | None = None
     one_bucket: bool = False
+    keys: Keys | None = None
+
+    def columns(self, labels: list[str]) -> dict[str, list[str]]:
+        """Return the keys of rows, by level, from the labels of their calls."""
+        return {self.level: labels} if self.keys is None else _spread(self.keys, labels)
+
+
+def _spread(keys: Keys, labels: list[str]) -> dict[str, list[str]]:
+    levels = next(iter(keys.values()), {})
+    return {level: [keys[label][level] for label in labels] for level in levels}
 
 
 def origin(
@@ -62,19 +77,19 @@ def totals_frame(asked: Asked, answers: list[Answer], failed: dict[str, str]) ->
     meta |= {"request": _request(asked.params), "resolution": asked.window.resolution}
     rows = _rows(asked, answers)
     if not rows.items:
-        return empty_frame(["time", asked.level], counts_of(asked.events), meta=meta)
+        return empty_frame(["time", *asked.columns([])], counts_of(asked.events), meta=meta)
     answered_at = pd.Timestamp(min(answer.date for answer in answers))
     total = asked.one_bucket or rows.shape == "time"
     times = None if total else parsing.read_times([item["time"] for item in rows.items])
     answered = _window_of(parsing.envelope_of(answers[0].body), times, asked.window)
-    index = _index(asked.level, rows.keys, times, answered)
+    index = _index(asked.columns(rows.keys), times, answered)
     fields = parsing.read_fields(rows.items, asked.events)
     _warn_of_differences(asked, answered, rows, fields.missing_events)
-    meta |= _notes(asked, answered, rows, answers[0], answered_at, total=total)
+    meta |= _notes(asked, answered, rows, answers, answered_at, total=total)
     short = total and answered.start < kept_since(answered.resolution, answered_at)
     frame = build(
         index,
-        _unknown_totals(fields.counts, answered) if short else fields.counts,
+        unknown_totals(fields.counts, answered) if short else fields.counts,
         absent=fields.absent,
         grid=None if total else _grid(answered, answered_at),
         answered_at=answered_at,
@@ -83,7 +98,7 @@ def totals_frame(asked: Asked, answers: list[Answer], failed: dict[str, str]) ->
     return check_frame(frame)
 
 
-def _unknown_totals(counts: dict[str, Any], answered: Window) -> dict[str, Any]:
+def unknown_totals(counts: dict[str, Any], answered: Window) -> dict[str, Any]:
     """Return NA for all: a total over buckets that Mailgun has forgotten is short."""
     warn(
         f"the {answered.resolution}s from {json_time(answered.start)} on are partly beyond what "
@@ -93,21 +108,25 @@ def _unknown_totals(counts: dict[str, Any], answered: Window) -> dict[str, Any]:
 
 
 def lifetime_frame(
-    client: Client, endpoint: str, level: str, answers: list[Answer], failed: dict[str, str]
+    client: Client,
+    endpoint: str,
+    level: str,
+    answers: list[Answer],
+    failed: dict[str, str],
+    about: Keys | None = None,
 ) -> pd.DataFrame:
-    """Return the frame of lifetime counters that the answers hold."""
+    """Return the frame of lifetime counters that the answers hold; `about` as in `Asked.keys`."""
     parts = [(answer, parsing.counters_of(answer.body, level)) for answer in answers]
     # One reading, however many requests it took, so that its rows may be added up.
     as_of = pd.Timestamp(min((answer.date for answer in answers), default=client.now()))
-    keys = {
-        "domain": [answer.call.label for answer, counters in parts for _ in counters],
-        level: [key for _, counters in parts for key in counters],
-    }
+    labels = [answer.call.label for answer, counters in parts for _ in counters]
+    keys = {"domain": labels} if about is None else _spread(about, labels)
+    keys[level] = [key for _, counters in parts for key in counters]
     counts = parsing.read_counters([row for _, part in parts for row in part.values()])
     meta = origin(client, endpoint, answers, failed)
-    if not keys["domain"]:
-        return empty_frame(["as_of", "domain", level], list(counts), meta=meta)
-    times = pd.DatetimeIndex([as_of] * len(keys["domain"])).as_unit("us")
+    if not labels:
+        return empty_frame(["as_of", *keys], list(counts), meta=meta)
+    times = pd.DatetimeIndex([as_of] * len(labels)).as_unit("us")
     return check_frame(build(make_index(times, keys, time="as_of"), counts, meta=meta))
 
 
@@ -146,13 +165,14 @@ def _window_of(envelope: dict[str, Any], times: pd.DatetimeIndex | None, asked: 
 
 
 def _index(
-    level: str, keys: list[str], times: pd.DatetimeIndex | None, answered: Window
+    keys: dict[str, list[str]], times: pd.DatetimeIndex | None, answered: Window
 ) -> pd.MultiIndex:
     if times is None:
-        times = pd.DatetimeIndex([answered.start] * len(keys)).as_unit("us")
+        number = len(next(iter(keys.values())))
+        times = pd.DatetimeIndex([answered.start] * number).as_unit("us")
     else:
-        _refuse_crooked(times, answered.resolution)
-    index = make_index(times, {level: keys})
+        refuse_crooked(times, answered.resolution)
+    index = make_index(times, keys)
     if not index.is_unique:
         twice = index[index.duplicated()][0]
         why = "; nothing tells these rows apart" if NO_KEY in twice else ""
@@ -160,7 +180,8 @@ def _index(
     return index
 
 
-def _refuse_crooked(times: pd.DatetimeIndex, resolution: str) -> None:
+def refuse_crooked(times: pd.DatetimeIndex, resolution: str) -> None:
+    """Raise :class:`ResponseError` for a bucket that does not begin one in UTC."""
     width = pd.Timedelta(hours=1) if resolution == "hour" else pd.Timedelta(days=1)
     crooked = times.asi8 % (width // pd.Timedelta(microseconds=1)) != 0
     if resolution == "month":
@@ -196,11 +217,13 @@ def _warn_of_differences(
         asked.window.resolution,
     ):
         warn(
-            f"asked {_span(asked.window)}, answered {_span(answered)}; the frame follows the answer"
+            f"asked {span_text(asked.window)}, answered {span_text(answered)}; "
+            "the frame follows the answer"
         )
 
 
-def _span(window: Window) -> str:
+def span_text(window: Window) -> str:
+    """Return a window in words."""
     return f"{window.resolution}s {json_time(window.start)} to {json_time(window.end)}"
 
 
@@ -208,7 +231,7 @@ def _notes(
     asked: Asked,
     answered: Window,
     rows: parsing.Rows,
-    first: Answer,
+    answers: list[Answer],
     answered_at: pd.Timestamp,
     *,
     total: bool,
@@ -216,12 +239,13 @@ def _notes(
     """Return what attrs say of the window and of the answer's form."""
     last_end = bucket_ends(pd.DatetimeIndex([answered.end]), answered.resolution)[0]
     newest = floor(answered_at, answered.resolution)
+    several = asked.keys is not None and len(answers) > 1  # each tag has a description of its own
     notes: dict[str, Any] = {
         "resolution": _TOTAL if total else answered.resolution,
         "asked": [json_time(asked.window.start), json_time(asked.window.end)],
         "answered": [json_time(answered.start), json_time(answered.end)],
         "complete_until": json_time(min(last_end, newest)),
-        **parsing.envelope_notes(parsing.envelope_of(first.body)),
+        **({} if several else parsing.envelope_notes(parsing.envelope_of(answers[0].body))),
     }
     return {**notes, "shape": rows.shape} if asked.by else notes
 

@@ -12,6 +12,8 @@ from mgframe.framing import row_text
 from mgframe.vocabulary import KEYS, TIME_LEVELS
 
 _COUNT: Final = pd.Int64Dtype()
+#: So many rows are looked at together.
+_AT_ONCE: Final = 10_000
 
 
 def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +103,16 @@ def _column_faults(frame: pd.DataFrame) -> list[str]:
         if dtype != _COUNT
     ]
     if not faults and len(frame) and frame.shape[1]:
-        least = frame.to_numpy(dtype="float64", na_value=0.0).min(axis=0)
-        negative = [name for name, value in zip(frame.columns, least, strict=True) if value < 0]
+        negative = [
+            name for name, least in zip(frame.columns, _least(frame), strict=True) if least < 0
+        ]
         faults = [f"column {name!r} has negative counts" for name in negative]
     return faults
+
+
+def _least(frame: pd.DataFrame) -> list[float]:
+    """Return the least value of each column, a part at a time: a copy is as large as the frame."""
+    firsts = range(0, len(frame), _AT_ONCE)
+    parts = [frame if len(firsts) == 1 else frame.iloc[i : i + _AT_ONCE] for i in firsts]
+    copies = (part.to_numpy(dtype="float64", na_value=0.0) for part in parts)
+    return list(map(min, zip(*(copy.min(axis=0) for copy in copies), strict=True)))

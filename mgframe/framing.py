@@ -284,10 +284,9 @@ def _without_expired(
 ) -> dict[str, Any]:
     """Make zeros beyond the retention NA: Mailgun has forgotten them; what came back is kept."""
     since = kept_since(resolution, answered_at)
-    times: Any = index.get_level_values("time")
-    if times[0] >= since:
+    if not (index[:1].get_level_values("time") < since).any():  # they are sorted
         return columns
-    old = np.asarray(times < since)
+    old = np.asarray(index.get_level_values("time") < since)
     warn(
         f"{int(old.sum())} of {len(index)} rows lie before {since:%Y-%m-%d %H:%M} UTC, and "
         f"Mailgun keeps {resolution}s for {RETENTION_DAYS[resolution]} days: their zeros are NA"

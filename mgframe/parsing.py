@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -203,12 +204,12 @@ def grouped_rows(body: Json, by: str) -> Rows:
     items = _items(body["stats"])
     keys = _member_keys(items, by)
     if keys is not None:
-        return Rows(items, [_key(k, by) for k in keys], "member")
+        return Rows(items, [key_text(k, by) for k in keys], "member")
     if items and all(isinstance(i["time"], str) and not _time_or_none(i["time"]) for i in items):
-        return Rows(items, [_key(item["time"], by) for item in items], "time")
+        return Rows(items, [key_text(item["time"], by) for item in items], "time")
     key = _envelope_key(envelope, by)
     if key is not None:
-        return Rows(items, [_key(key, by)] * len(items), "envelopes")
+        return Rows(items, [key_text(key, by)] * len(items), "envelopes")
     return Rows(items, [NO_KEY] * len(items), "none")
 
 
@@ -227,13 +228,13 @@ def _from_envelopes(envelopes: list[Json], by: str) -> Rows:
         _refuse_other(envelope)
         part = _items(envelope["stats"])
         items += part
-        keys += [_key(_envelope_key(envelope, by), by)] * len(part)
+        keys += [key_text(_envelope_key(envelope, by), by)] * len(part)
     return Rows(items, keys, "envelopes")
 
 
 def _from_map(stats: Mapping[str, Json], by: str) -> Rows:
     parts = {key: _items(part if isinstance(part, list) else [part]) for key, part in stats.items()}
-    keys = [_key(key, by) for key, part in parts.items() for _ in part]
+    keys = [key_text(key, by) for key, part in parts.items() for _ in part]
     return Rows([item for part in parts.values() for item in part], keys, "map")
 
 
@@ -256,7 +257,8 @@ def _envelope_key(envelope: Mapping[str, Json], by: str) -> Json:
     return next((envelope[m] for m in members if isinstance(envelope.get(m), str)), None)
 
 
-def _key(value: Json, by: str) -> str:
+def key_text(value: Json, by: str) -> str:
+    """Return a key as frames hold it: text, stripped; countries and devices in lower case."""
     # A name that no encoding can hold (half of a surrogate pair) would fail much later.
     text = value.strip().encode(errors="replace").decode() if isinstance(value, str) else ""
     return (text.lower() if by in _LOWER_CASE else text) or NO_KEY
@@ -293,7 +295,7 @@ def _read_event(event: str, found: Sequence[Json], fields: Fields) -> None:
     for parent in dict.fromkeys(count.path[:-1] for count in wanted):
         blocks = _descend(found, parent[1:], event)
         members = {count.path[-1]: count.name for count in wanted if count.path[:-1] == parent}
-        columns = _all_whole(blocks, list(members)) or _each_whole(blocks, list(members), parent)
+        columns = read_columns(blocks, list(members), ".".join(parent))
         for name, values in zip(members.values(), columns, strict=True):
             fields.counts[name] = values
             if name in _NEWER_MEMBERS and any(blocks) and values.isna().all():
@@ -320,12 +322,24 @@ def _members(blocks: Sequence[Json], name: str, where: str) -> list[Json]:
         return [None if block is None else block.get(name) for block in blocks]
 
 
+def read_columns(blocks: Sequence[Json], members: Sequence[str], where: str) -> list[Any]:
+    """Return one column of whole numbers for each member of the blocks, NA where it is missing.
+
+    Raises
+    ------
+    ResponseError
+        A member is negative or no whole number; the message says `where`.
+    """
+    return _all_whole(blocks, members) or _each_whole(blocks, members, where)
+
+
 def _all_whole(blocks: Sequence[Json], members: Sequence[str]) -> list[Any] | None:
     """Read blocks that hold just these members as whole numbers; None for all others."""
     try:
         if sum(map(len, blocks)) != len(blocks) * len(members):
             return None
-        numbers = _counts_or_none([block[member] for member in members for block in blocks])
+        values = chain.from_iterable(map(itemgetter(member), blocks) for member in members)
+        numbers = _counts_or_none(list(values))
     except (KeyError, TypeError):
         return None
     if numbers is None:
@@ -347,9 +361,8 @@ def _counts_or_none(values: list[Json]) -> Any:
     return pd.arrays.IntegerArray(data, np.zeros(len(data), dtype=bool))
 
 
-def _each_whole(blocks: Sequence[Json], members: Sequence[str], path: Sequence[str]) -> list[Any]:
+def _each_whole(blocks: Sequence[Json], members: Sequence[str], where: str) -> list[Any]:
     """Read member by member where some are missing, textual, wrong or not known."""
-    where = ".".join(path)
     columns = [_whole_numbers(_members(blocks, m, where), f"{where}.{m}") for m in members]
     _log_unknown(filter(None, blocks), {*members}, where)
     return columns
@@ -415,7 +428,7 @@ def counters_of(body: Json, level: str) -> dict[str, dict[str, Json]]:
             f"the answer has no {plural!r} with counters by {level}, as is documented; "
             f"got {str(body)[:80]!r}"
         )
-    counters = {_key(key, level): row for key, row in found.items()}
+    counters = {key_text(key, level): row for key, row in found.items()}
     if len(counters) < len(found):
         raise ResponseError(f"the answer names a {level} twice, in other spellings")
     return counters

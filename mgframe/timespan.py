@@ -177,11 +177,14 @@ def resolve(
     tz: str | tzinfo | None,
     partial: bool,
     now: datetime,
+    duration_sets_resolution: bool = True,
 ) -> Window:
     """Turn a user's window into buckets.
 
     Exactly one way of saying it: ``start`` (with or without ``end``), ``last``, ``period`` or
-    Mailgun's own ``duration`` (with or without ``end``); nothing at all is ``last="7d"``.
+    Mailgun's own ``duration`` (with or without ``end``); nothing at all is ``last="7d"``. In the
+    Stats API a duration counts buckets of its own unit; in the Metrics API it goes so far back from
+    `end`, and the resolution is another matter (`duration_sets_resolution`).
 
     Raises
     ------
@@ -196,6 +199,8 @@ def resolve(
     if zone is not None:
         resolution = "hour"
     _refuse_two_ways(start=start, end=end, last=last, period=period, duration=duration)
+    if duration is not None and not duration_sets_resolution:
+        return _back_from_end(duration, end, resolution, zone, moment)
     if duration is not None:
         return _from_duration(duration, end, resolution, zone, moment)
     if period is not None:
@@ -380,11 +385,7 @@ def _from_duration(
     zone: tzinfo | None,
     now: pd.Timestamp,
 ) -> Window:
-    if zone is not None:
-        raise QueryError("duration takes no tz: Mailgun measures it in UTC; use last= with tz=")
-    number, unit = read_span(duration, argument="duration")
-    if unit == "w":
-        raise QueryError(f"duration={duration!r}: Mailgun knows h, d and m; say '{number * 7}d'")
+    number, unit = _read_duration(duration, zone)
     carried = _UNITS[unit]
     if resolution not in (None, carried):
         raise QueryError(
@@ -395,6 +396,29 @@ def _from_duration(
     return _window(
         shift(final, 1 - number, carried), final, carried, f"duration={duration!r}", duration
     )
+
+
+def _back_from_end(
+    duration: str,
+    end: Moment | None,
+    resolution: str | None,
+    zone: tzinfo | None,
+    now: pd.Timestamp,
+) -> Window:
+    number, unit = _read_duration(duration, zone)
+    chosen = resolution or "day"
+    final = floor(now if end is None else read_moment(end, argument="end"), chosen)
+    first = shift(final, -number, _UNITS[unit])
+    return _window(first, final, chosen, f"duration={duration!r}", duration)
+
+
+def _read_duration(duration: str, zone: tzinfo | None) -> tuple[int, str]:
+    if zone is not None:
+        raise QueryError("duration takes no tz: Mailgun measures it in UTC; use last= with tz=")
+    number, unit = read_span(duration, argument="duration")
+    if unit == "w":
+        raise QueryError(f"duration={duration!r}: Mailgun knows h, d and m; say '{number * 7}d'")
+    return number, unit
 
 
 def _window(

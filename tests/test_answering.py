@@ -76,8 +76,9 @@ def test_an_answer_as_asked_is_a_frame_without_a_word() -> None:
 
 def test_all_events_give_every_stats_count_and_the_derived_ones() -> None:
     frame = framed(envelope([item(t, seed=i) for i, t in enumerate(WEEK)]))
-    reported = {n for n, c in COUNTS.items() if c.path or c.formula}
-    assert set(frame.columns) == reported
+    reported = {name for name, count in COUNTS.items() if count.path}
+    follow = {n for n, c in COUNTS.items() if c.terms and {part for _, part in c.terms} <= reported}
+    assert set(frame.columns) == reported | follow
     assert frame.notna().all(axis=None)
     parts = frame[["delivered", "permanent_failed", "webhook", "delayed_bounce"]]
     assert frame["processed"].equals(

@@ -397,6 +397,85 @@ def test_a_period_in_a_zone_covers_its_local_days(now: datetime, zone: str, peri
     assert said.end == first_hour(zone, after) - timedelta(hours=1)
 
 
+# As the Metrics API reads a duration: two of its recordings, and the arithmetic in between.
+
+
+def reaching_back(now: datetime = NOW, **words: object) -> list[str]:
+    said = resolve(
+        **{**dict.fromkeys(WORDS), **words},
+        partial=False,
+        now=now,
+        duration_sets_resolution=False,
+    )
+    assert said.duration == words["duration"]
+    return [f"{said.start:%Y-%m-%d %H}", f"{said.end:%Y-%m-%d %H}", said.resolution]
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (
+            {"duration": "1m", "end": "2024-12-01 01:56", "resolution": "hour"},
+            ["2024-11-01 01", "2024-12-01 01", "hour"],
+        ),
+        (
+            {"duration": "1m", "end": "2024-11-29 01:56", "resolution": "hour"},
+            ["2024-10-29 01", "2024-11-29 01", "hour"],
+        ),
+        ({"duration": "24h"}, ["2026-11-15 00", "2026-11-16 00", "day"]),
+        ({"duration": "5h"}, ["2026-11-15 00", "2026-11-16 00", "day"]),
+        ({"duration": "7d", "resolution": "hour"}, ["2026-11-09 09", "2026-11-16 09", "hour"]),
+        ({"duration": "2m", "resolution": "month"}, ["2026-09-01 00", "2026-11-01 00", "month"]),
+        ({"duration": "10d", "resolution": "month"}, ["2026-10-01 00", "2026-11-01 00", "month"]),
+    ],
+)
+def test_a_duration_that_sets_no_resolution_goes_so_far_back_from_the_end(
+    words: dict[str, object], right: list[str]
+) -> None:
+    assert reaching_back(**words) == right
+
+
+@unhurried
+@given(moments, st.integers(1, 40), st.sampled_from("hd"), resolutions)
+def test_such_a_window_begins_with_the_bucket_that_the_duration_reaches(
+    now: datetime, number: int, unit: str, resolution: str
+) -> None:
+    last = floored(now, resolution)
+    reached = last - timedelta(**{{"h": "hours", "d": "days"}[unit]: number})
+    assert reaching_back(now, duration=f"{number}{unit}", resolution=resolution) == [
+        f"{floored(reached, resolution):%Y-%m-%d %H}",
+        f"{last:%Y-%m-%d %H}",
+        resolution,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"duration": "2w"}, "say '14d'"),
+        ({"duration": "0h"}, "must be a number above 0"),
+        ({"duration": "24h", "tz": "Europe/Berlin"}, "duration takes no tz"),
+        ({"duration": "24h", "start": "2026-11-01"}, "say the window twice"),
+        ({"duration": "24h", "resolution": "week"}, "resolution"),
+    ],
+)
+def test_such_a_duration_is_refused_for_the_same_reasons(
+    words: dict[str, object], said: str
+) -> None:
+    with pytest.raises(QueryError, match=said):
+        reaching_back(**words)
+
+
+def test_the_other_ways_to_say_a_window_are_the_same_for_both() -> None:
+    for words in ({}, {"last": "3d"}, {"period": "2026-10"}, {"start": "2026-11-02"}):
+        said = {**dict.fromkeys(WORDS), **words}
+        windows = [
+            resolve(**said, partial=False, now=NOW, duration_sets_resolution=sets)
+            for sets in (True, False)
+        ]
+        assert windows[0] == windows[1]
+
+
 @unhurried
 @given(moments, st.integers(1, 200), st.sampled_from("hdm"), st.booleans())
 def test_a_duration_of_n_units_is_n_buckets_up_to_the_end(

@@ -73,7 +73,7 @@ def choose(frame: pd.DataFrame, *, by: str | None, top: int) -> Chosen:
     """
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise QueryError(f"top={top!r} must be a whole number above 0: how many keys to name")
-    frame = one_reading(frame)
+    frame = with_names(one_reading(frame))
     level = _key_level(frame, by)
     if level is None:
         return Chosen(frame, None, [], 0)
@@ -95,6 +95,23 @@ def one_reading(frame: pd.DataFrame) -> pd.DataFrame:
             f"added up; draw one of them: df.xs({str(readings[-1])!r}, level='as_of')"
         )
     return with_meta(frame.droplevel("as_of"), meta_of(frame))
+
+
+def with_names(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with ids replaced by what they are called, where an answer told."""
+    names = meta_of(frame).get("names")
+    for level, found in (names if isinstance(names, dict) else {}).items():
+        if level in frame.index.names and isinstance(found, dict):
+            keys = [str(key) for key in frame.index.get_level_values(level).unique()]
+            said = [found.get(key, key) for key in keys]
+            # Two of one name stay apart.
+            texts = {
+                key: name if said.count(name) == 1 else f"{name} ({key})"
+                for key, name in zip(keys, said, strict=True)
+            }
+            meta = meta_of(frame)
+            frame = with_meta(frame.rename(index=texts, level=level), meta)
+    return frame
 
 
 def _key_level(frame: pd.DataFrame, by: str | None) -> str | None:
@@ -122,7 +139,7 @@ def _key_level(frame: pd.DataFrame, by: str | None) -> str | None:
 
 def whose(frame: pd.DataFrame) -> str:
     """Return whose numbers are added up: ``", example.com"`` or ``", 3 domains together"``."""
-    found = []
+    found, frame = [], with_names(frame)
     for level in key_levels(frame):
         keys = [str(key) for key in frame.index.get_level_values(level).unique()]
         if len(keys) == 1:

@@ -40,7 +40,7 @@ from mgframe.plotting.timeaxis import (
 from mgframe.ratios import rate_label
 from mgframe.reshaping import sum as sum_of
 from mgframe.timespan import Moment, read_zone
-from mgframe.vocabulary import COUNTS, RATES, rate_name
+from mgframe.vocabulary import ALL_COUNTS, RATES, rate_name
 
 Kind = Literal["weekday-hour", "key-day"]
 Floats = npt.NDArray[np.float64]
@@ -157,13 +157,13 @@ def _name(frame: pd.DataFrame, what: str) -> str:
     if what in frame.columns:
         return what
     bare = what.removesuffix("_count")
-    if bare in COUNTS:
+    if bare in ALL_COUNTS:
         require_columns(frame, [bare])
         return bare
     try:
         return rate_name(what)
     except QueryError:
-        near = suggestion(bare, [*COUNTS, *RATES])
+        near = suggestion(bare, [*ALL_COUNTS, *RATES])
         raise QueryError(f"what={what!r} is no count and no rate{near}; see mg.explain()") from None
 
 
@@ -291,7 +291,7 @@ def _key_day(
 def _label(name: str) -> str:
     if name in RATES:
         return RATES[name].label
-    return COUNTS[name].label if name in COUNTS else plain(name)
+    return ALL_COUNTS[name].label if name in ALL_COUNTS else plain(name)
 
 
 # ---------------------------------------------------------------- cells
