@@ -30,6 +30,14 @@ from mgframe.directory import active, listing
 from mgframe.errors import QueryError
 from mgframe.framing import meta_of, with_meta
 from mgframe.planning import OnError, Question, check_on_error, client_of, fetch
+from mgframe.replacing import (
+    Api,
+    account_by_metrics,
+    by_metrics,
+    domains_by_metrics,
+    group_by_metrics,
+    snapshot_by_metrics,
+)
 from mgframe.timespan import (
     Moment,
     Window,
@@ -54,6 +62,7 @@ def account_totals(
     resolution: str | None = None,
     tz: str | tzinfo | None = None,
     partial: bool = False,
+    api: Api = "stats",
     client: Client | None = None,
 ) -> Question:
     """Fetch the whole account's counts over time (GET /v3/stats/total).
@@ -83,6 +92,9 @@ def account_totals(
         The zone of the window's edges; needs hours. The index stays UTC.
     partial : bool, default False
         Whether `last` and `period` include the open bucket.
+    api : {"stats", "metrics"}, default "stats"
+        Whom to ask: ``"metrics"`` puts the same question to the API that replaces this one, and the
+        frame is equal (see :func:`mgframe.parity`).
     client : Client, optional
         Whom to ask; by default a client made from the environment.
 
@@ -110,10 +122,11 @@ def account_totals(
     >>> df.shape[0], df.index.names
     (7, FrozenList(['time', 'account']))
     """
-    client = client_of(client)
-    notice()
+    client, replaced = _whom(client, api)
     window = read_window(client, start, end, last, period, duration, resolution, tz, partial)
     chosen = read_events(events)
+    if replaced:
+        return account_by_metrics(client, chosen, window)
     call = make_call("/v3/stats/total", window_params(chosen, window), label=account_key(client))
     asked = Asked(client, call.endpoint, "account", chosen, window, call.params)
     return Question(client, (call,), lambda answers, failed: totals_frame(asked, answers, failed))
@@ -134,6 +147,7 @@ def domain_totals(
     partial: bool = False,
     on_error: OnError = "raise",
     progress: bool | None = None,
+    api: Api = "stats",
     client: Client | None = None,
 ) -> Question:
     """Fetch counts over time of one domain, of several, or of all active ones.
@@ -152,6 +166,9 @@ def domain_totals(
         and note it in ``attrs["mgframe"]["failed"]``. When all fail it is always an error.
     progress : bool, optional
         Show a progress bar; by default on a terminal or in a notebook, for more than one request.
+    api : {"stats", "metrics"}, default "stats"
+        As in :func:`mgframe.account_totals`; the Metrics API is asked for all domains at once, so
+        that one failure is an error for all.
     client : Client, optional
         Whom to ask; by default a client made from the environment.
 
@@ -181,10 +198,12 @@ def domain_totals(
     >>> df.mg.rates(["delivery_rate", "bounce_rate"]).shape
     (30, 2)
     """
-    client = client_of(client)
-    notice()
+    client, replaced = _whom(client, api)
     window = read_window(client, start, end, last, period, duration, resolution, tz, partial)
     chosen, whether = read_events(events), check_on_error(on_error)
+    if replaced:
+        names = None if domain is None else read_domains(domain)
+        return domains_by_metrics(client, names, chosen, window, progress=progress)
     params = window_params(chosen, window)
     endpoint = "GET /v3/{domain}/stats/total"
     asked = Asked(client, endpoint, "domain", chosen, window, params=params)
@@ -216,6 +235,7 @@ def domain_snapshot(
     events: str | Iterable[str] | None = None,
     resolution: str = "day",
     limit: int | None = None,
+    api: Api = "stats",
     client: Client | None = None,
 ) -> Question:
     """Fetch one bucket of every domain (GET /v3/stats/total/domains).
@@ -233,6 +253,8 @@ def domain_snapshot(
     limit : int, optional
         Mailgun's own parameter, documented as the number of domains to skip: one page after so
         many. By default every page is read, whichever way the server reads `limit`.
+    api : {"stats", "metrics"}, default "stats"
+        As in :func:`mgframe.account_totals`.
     client : Client, optional
         Whom to ask; by default a client made from the environment.
 
@@ -260,12 +282,15 @@ def domain_snapshot(
     >>> mg.domain_snapshot("2026-11-13", events="delivered", client=mg.demo()).shape[0]
     3
     """
-    client = client_of(client)
-    notice()
+    client, replaced = _whom(client, api)
     chosen, width = read_events(events), check_resolution(resolution)
     moment = floor(read_moment(at, argument="at"), width)
     if moment > pd.Timestamp(client.now()):
         raise QueryError(f"at={at!r} lies after now ({client.now():%Y-%m-%d %H:%M} UTC)")
+    if replaced:
+        if limit is not None:
+            raise QueryError("limit belongs to the Stats API; api='metrics' reads every domain")
+        return snapshot_by_metrics(client, chosen, moment, width)
     params = (
         *(("event", event) for event in chosen),
         ("timestamp", api_time(moment)),
@@ -296,6 +321,7 @@ def grouped_totals(
     resolution: str | None = None,
     tz: str | tzinfo | None = None,
     partial: bool = False,
+    api: Api = "stats",
     client: Client | None = None,
 ) -> Question:
     """Fetch the account's counts over time by a group (GET /v3/stats/filter).
@@ -311,6 +337,9 @@ def grouped_totals(
         One filter: ``{"domain": "a.com"}``, ``{"subaccount": id}`` or ``{"ip_pool": id}``.
     events, start, end, last, period, duration, resolution, tz, partial
         As in :func:`mgframe.account_totals`.
+    api : {"stats", "metrics"}, default "stats"
+        As in :func:`mgframe.account_totals`; `provider` is then asked as recipient_domain, and the
+        Metrics API's row of untagged mail, which the Stats API does not have, is left out.
     client : Client, optional
         Whom to ask; by default a client made from the environment.
 
@@ -341,10 +370,11 @@ def grouped_totals(
     >>> df.index.names
     FrozenList(['time', 'provider'])
     """
-    client = client_of(client)
-    notice()
+    client, replaced = _whom(client, api)
     window = read_window(client, start, end, last, period, duration, resolution, tz, partial)
     chosen, group, filters = read_events(events), read_group(by), read_filter(where)
+    if replaced:
+        return group_by_metrics(client, group, filters, chosen, window)
     params = window_params(chosen, window) + filters + ((("group", group),) if group else ())
     key_group = group if group in KEY_GROUPS else None
     # Without a group the rows are those of the filter, not of the whole account.
@@ -361,6 +391,14 @@ def grouped_totals(
         one_bucket=group == "total",
     )
     return Question(client, (call,), lambda answers, failed: totals_frame(asked, answers, failed))
+
+
+def _whom(client: Client | None, api: str) -> tuple[Client, bool]:
+    """Return the client, and whether to ask the replacement; asking the Stats API is noticed."""
+    known, replaced = client_of(client), by_metrics(api)
+    if not replaced:
+        notice()
+    return known, replaced
 
 
 # ---------------------------------------------------------------- pages of the snapshot

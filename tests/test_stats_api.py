@@ -136,7 +136,11 @@ def test_the_snapshot_is_one_row_of_the_totals(demo: mg.Client) -> None:
 def test_hours_add_up_to_days(demo: mg.Client) -> None:
     hours = mg.account_totals(start="2026-11-02", end="2026-11-08", resolution="hour", client=demo)
     days = mg.account_totals(start="2026-11-02", end="2026-11-08", client=demo)
-    pd.testing.assert_frame_equal(hours.mg.resample("D"), days)
+    summed = hours.mg.resample("D")
+    # An hour with a repeated click has no unique count in its answer, which is unknown, not 0.
+    known = [name for name in days if summed[name].notna().all()]
+    assert set(days) - set(known) <= {"unique_opened", "unique_clicked"}
+    pd.testing.assert_frame_equal(summed[known], days[known])
 
 
 def test_lifetime_counters_agree_with_each_other(demo: mg.Client) -> None:
