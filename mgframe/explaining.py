@@ -6,17 +6,31 @@ import textwrap
 from collections.abc import Iterable
 
 from mgframe.errors import QueryError, suggestion
-from mgframe.vocabulary import COUNTS, KEYS, RATES, STATS_DEPRECATED, Count, Key, Rate, rate_name
+from mgframe.smtp import meanings_of
+from mgframe.smtp_codes import Meaning
+from mgframe.vocabulary import (
+    ALL_COUNTS,
+    COUNTS,
+    KEYS,
+    RATES,
+    STATS_DEPRECATED,
+    Count,
+    Key,
+    Rate,
+    rate_name,
+)
 
 
-def explain(name: str | None = None) -> None:
-    """Print what a count, rate or key means: formula, denominator, caveats and its source.
+def explain(name: str | int | None = None) -> None:
+    """Print what a count, rate, key or SMTP code means: formula, caveats and its source.
 
     Parameters
     ----------
-    name : str, optional
-        A count (with or without ``_count``), a rate (Mailgun's name works too) or a key.
-        Without a name, all are listed.
+    name : str or int, optional
+        A count (with or without ``_count``), a rate (Mailgun's name works too), a key, or what
+        :func:`mgframe.failures` shows: a reply code (550), an enhanced code (5.7.26), a code of
+        Mailgun's own (605), a reason (espblock) or a provider's mark (S3150). Without a name, all
+        counts, rates and keys are listed.
 
     Raises
     ------
@@ -36,21 +50,26 @@ def explain(name: str | None = None) -> None:
       caveat:      Mailgun's own denominator is processed, which holds suppressed mail, so this is
                    not 1 - delivery_rate; of='sent' gives that.
       source:      rate-definitions, Mailgun's user manual
+    >>> mg.explain("5.1.1")
+    5.1.1: why a delivery fails
+      meaning:     Unknown user: the mailbox does not exist. (RFC 3463)
     """
-    print(glossary() if name is None else definition(name))  # noqa: T201 - printing is its job
+    print(glossary() if name is None else definition(str(name)))  # noqa: T201 - printing is its job
 
 
 def definition(name: str) -> str:
     """Return the text that :func:`explain` prints for one name."""
     bare = name.removesuffix("_count")
-    if bare in COUNTS:
-        return _count_text(COUNTS[bare])
+    if bare in ALL_COUNTS:
+        return _count_text(ALL_COUNTS[bare])
     if bare in KEYS:
         return _key_text(KEYS[bare])
+    if meanings := meanings_of(name):
+        return _code_text(name, meanings)
     try:
         return _rate_text(RATES[rate_name(name)])
     except QueryError:
-        near = suggestion(bare, [*COUNTS, *RATES, *KEYS])
+        near = suggestion(bare, [*ALL_COUNTS, *RATES, *KEYS])
         raise QueryError(
             f"{name!r} is no count, rate or key{near}; mg.explain() lists them all"
         ) from None
@@ -60,6 +79,10 @@ def glossary() -> str:
     """Return the text that :func:`explain` prints without a name."""
     sections = (
         ("Counts (columns of a frame)", [(c.name, c.meaning) for c in COUNTS.values()]),
+        (
+            "Counts of mg.usage() and mg.bounce_classification()",
+            [(c.name, c.meaning) for name, c in ALL_COUNTS.items() if name not in COUNTS],
+        ),
         ("Rates (fractions)", [(r.name, r.formula) for r in RATES.values()]),
         ("Keys (levels of the index)", [(k.name, k.meaning) for k in KEYS.values()]),
     )
@@ -89,6 +112,13 @@ def _lay_out(title: str, rows: Iterable[tuple[str, str]]) -> str:
                 text, 97, initial_indent=indent, subsequent_indent=" " * len(indent)
             )
     return "\n".join(lines)
+
+
+def _code_text(code: str, meanings: Iterable[tuple[str, Meaning]]) -> str:
+    return _lay_out(
+        f"{code}: why a delivery fails",
+        [(who or "meaning", f"{meaning.text} ({meaning.source})") for who, meaning in meanings],
+    )
 
 
 def _count_text(count: Count) -> str:

@@ -6,12 +6,18 @@ import pytest
 
 from mgframe.errors import QueryError
 from mgframe.explaining import definition, explain, glossary
-from mgframe.vocabulary import COUNTS, KEYS, RATES, STATS_DEPRECATED
+from mgframe.smtp import meanings_of
+from mgframe.vocabulary import ALL_COUNTS, COUNTS, KEYS, RATES, STATS_DEPRECATED
+
+PAGES = {
+    "metric-definitions": "metric-definitions, Mailgun's user manual",
+    "openapi": "Mailgun's OpenAPI document",
+}
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", ALL_COUNTS)
 def test_a_count_is_explained(name: str) -> None:
-    count, text = COUNTS[name], definition(name)
+    count, text = ALL_COUNTS[name], definition(name)
     flat = " ".join(text.split())
     assert flat.startswith(f"{name}: {count.label} definition: {count.meaning}")
     assert f"Metrics API: {name}_count" in flat
@@ -19,7 +25,7 @@ def test_a_count_is_explained(name: str) -> None:
     assert count.caveat in flat
     assert count.formula in flat
     assert (".".join(count.path) + " (deprecated)" in flat) == bool(count.path)
-    assert text.splitlines()[-1].startswith("  source:      metric-definitions, Mailgun's")
+    assert text.splitlines()[-1] == f"  source:      {PAGES[count.source]}"
     assert definition(f"{name}_count") == text
 
 
@@ -42,6 +48,24 @@ def test_a_key_is_explained(name: str) -> None:
     flat = " ".join(definition(name).split())
     assert flat.startswith(f"{name}: {KEYS[name].label} definition: {KEYS[name].meaning}")
     assert KEYS[name].reason in flat
+
+
+@pytest.mark.parametrize("code", ["5.7.26", "4.7.28", "550", "605", "S3150", "suppress-bounce"])
+def test_a_code_of_a_mail_server_is_explained_with_its_sources(code: str) -> None:
+    flat = " ".join(definition(code).split())
+    assert flat.startswith(f"{code}: why a delivery fails meaning: ")
+    for who, meaning in meanings_of(code):
+        expected = f"{who or 'meaning'}: {meaning.text} ({meaning.source})"
+        assert expected.replace(" ", "") in flat.replace(" ", "")  # a hyphen may end a line
+
+
+def test_a_code_may_be_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    explain(421)
+    assert capsys.readouterr().out.startswith("421: why a delivery fails")
+
+
+def test_a_count_is_not_taken_for_a_reason_of_the_same_name() -> None:
+    assert "why a delivery fails" not in definition("webhook")
 
 
 def test_the_caveats_that_matter_are_there() -> None:
@@ -82,13 +106,14 @@ def test_without_a_name_everything_is_listed(capsys: pytest.CaptureFixture[str])
     explain()
     lines = capsys.readouterr().out.splitlines()
     listed = [line.split()[0] for line in lines if line.startswith("  ")]
-    assert listed == [*COUNTS, *RATES, *KEYS]
+    others = [name for name in ALL_COUNTS if name not in COUNTS]
+    assert listed == [*COUNTS, *others, *RATES, *KEYS]
     assert lines[-1] == STATS_DEPRECATED
     assert "\n".join(lines) == glossary()
 
 
 def test_one_name_is_printed_within_the_width_of_a_page(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in (*COUNTS, *RATES, *KEYS):
+    for name in (*ALL_COUNTS, *RATES, *KEYS):
         explain(name)
         printed = capsys.readouterr().out
         assert printed == definition(name) + "\n"
