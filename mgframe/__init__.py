@@ -36,10 +36,15 @@ if TYPE_CHECKING:
     from mgframe import plotting as plot
     from mgframe.adopting import as_frame
     from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
+    from mgframe.bounces_api import bounce_classification
     from mgframe.checking import check_frame
     from mgframe.client import Client
-    from mgframe.directory import domains
+    from mgframe.directory import domains, subaccounts, tags
     from mgframe.explaining import explain
+    from mgframe.filtering import contains, is_not, not_contains
+    from mgframe.inquiry import parity, reconcile
+    from mgframe.logs_api import failures
+    from mgframe.metrics_api import metrics, names, usage
     from mgframe.periods import local_days, resample
     from mgframe.planning import Plan, plan
     from mgframe.ratios import (
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
     from mgframe.settling import complete, settled
     from mgframe.showcase import demo
     from mgframe.stats_api import account_totals, domain_snapshot, domain_totals, grouped_totals
+    from mgframe.tags_api import tag_aggregates, tag_totals
 
 __version__ = "0.1.0"
 
@@ -79,10 +85,30 @@ _HOMES = {
         "device_aggregates",
         "provider_aggregates",
     ),
+    "bounces_api": ("bounce_classification",),
     "checking": ("check_frame",),
     "client": ("Client",),
-    "directory": ("domains",),
+    "directory": (
+        "domains",
+        "subaccounts",
+        "tags",
+    ),
     "explaining": ("explain",),
+    "filtering": (
+        "contains",
+        "is_not",
+        "not_contains",
+    ),
+    "inquiry": (
+        "parity",
+        "reconcile",
+    ),
+    "logs_api": ("failures",),
+    "metrics_api": (
+        "metrics",
+        "names",
+        "usage",
+    ),
     "periods": (
         "local_days",
         "resample",
@@ -130,6 +156,10 @@ _HOMES = {
         "domain_totals",
         "grouped_totals",
     ),
+    "tags_api": (
+        "tag_aggregates",
+        "tag_totals",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -155,12 +185,14 @@ __all__ = [
     "account_totals",
     "as_frame",
     "block_rate",
+    "bounce_classification",
     "bounce_rate",
     "check_frame",
     "click_rate",
     "click_to_open_rate",
     "complaint_rate",
     "complete",
+    "contains",
     "country_aggregates",
     "deferral_rate",
     "delay_rate",
@@ -172,26 +204,38 @@ __all__ = [
     "domains",
     "expired_rate",
     "explain",
+    "failures",
     "grouped_totals",
     "hard_bounce_rate",
+    "is_not",
     "local_days",
     "long",
+    "metrics",
+    "names",
+    "not_contains",
     "open_rate",
+    "parity",
     "permanent_failure_rate",
     "plan",
     "plot",
     "provider_aggregates",
     "rates",
+    "reconcile",
     "resample",
     "settled",
     "soft_bounce_rate",
+    "subaccounts",
     "sum",
     "suppression_rate",
+    "tag_aggregates",
+    "tag_totals",
+    "tags",
     "temporary_failures_per_message",
     "top",
     "total_click_rate",
     "total_open_rate",
     "unsubscribe_rate",
+    "usage",
     "where",
     "wide",
 ]

@@ -18,11 +18,15 @@ PACKAGE = Path(mgframe.__file__).parent
 ROOMS = """
 errors
 vocabulary
+smtp_codes
+smtp
 explaining
 timespan
+filtering
 framing
 checking
 parsing
+metrics_parsing loglines
 adopting
 summing
 dividing eligibility feedback ranking
@@ -31,13 +35,28 @@ periods settling
 reshaping
 methods
 plotting
-exchange settings
+settings progress
+exchange
 client
 planning
+joining paging
 asking
 answering
+metrics_asking
+metrics_answering
+metrics_querying
+listings
 directory
-stats_api aggregates_api
+replacing
+stats_api aggregates_api tags_api
+metrics_api bounces_api
+stretches
+logs_api
+viewing
+matching
+excuses
+auditing differing
+inquiry
 simulator
 showcase
 accessor

@@ -14,6 +14,7 @@ from cassette_tools import Cassette
 from conftest import CASSETTES
 
 import mgframe as mg
+from mgframe.logs_api import failures
 from mgframe.vocabulary import COUNTS
 
 
@@ -106,6 +107,108 @@ def test_domains(cassette: Cassette) -> None:
     (body,) = cassette.bodies()
     assert list(table["name"]) == sorted(item["name"] for item in body["items"])
     assert str(table["created_at"].dt.tz) == "UTC"
+
+
+def metrics_in(bodies: list[Any]) -> dict[str, int]:
+    """Add up every count of every recorded row, by hand."""
+    found: dict[str, int] = {}
+    for body in bodies:
+        for item in body["items"]:
+            for name, value in item["metrics"].items():
+                column = name.removesuffix("_count")
+                found[column] = found.get(column, 0) + value
+    return found
+
+
+def test_metrics_by_hour(cassette: Cassette) -> None:
+    frame = mg.metrics(["delivered", "opened"], last="48h", client=cassette.client)
+    assert frame.index.names == ["time", "account"]
+    assert len(frame) == 48
+    assert frame.sum().to_dict() == metrics_in(cassette.bodies())
+
+
+def test_metrics_by_two_keys(cassette: Cassette) -> None:
+    by = ["domain", "recipient_provider"]
+    frame = mg.metrics(by=by, last="1d", client=cassette.client)
+    mg.check_frame(frame)
+    recorded = metrics_in(cassette.bodies())
+    assert len(cassette.bodies()) == 2  # more than ten counts
+    assert {name: frame[name].sum() for name in recorded} == recorded
+    rates = frame.mg.rates(["delivery_rate", "block_rate"])
+    assert rates.notna().any().all()
+
+
+def test_metrics_of_a_filter_in_total(cassette: Cassette) -> None:
+    frame = mg.metrics(
+        "delivered",
+        by=["tag", "recipient_domain", "ip"],
+        where={"domain": cassette.domain, "recipient_domain": mg.contains("gmail")},
+        last="7d",
+        resolution="total",
+        client=cassette.client,
+    )
+    assert frame.index.names == ["tag", "recipient_domain", "ip"]
+    assert frame["delivered"].sum() == metrics_in(cassette.bodies()).get("delivered", 0)
+
+
+def test_usage(cassette: Cassette) -> None:
+    frame = mg.usage(last="2m", client=cassette.client)
+    recorded = metrics_in(cassette.bodies())
+    assert {name: frame[name].sum() for name in recorded} == recorded
+
+
+def test_tag_totals(cassette: Cassette) -> None:
+    tag = mg.tags(cassette.domain, client=cassette.client)["tag"][0]
+    frame = mg.tag_totals(cassette.domain, tag, last="7d", client=cassette.client)
+    assert frame.index.names == ["time", "domain", "tag"]
+    stats = cassette.bodies()[-1]["stats"]
+    assert frame["delivered"].sum() == sum(item["delivered"]["total"] for item in stats)
+
+
+def test_tag_aggregates(cassette: Cassette) -> None:
+    tag = mg.tags(cassette.domain, client=cassette.client)["tag"][0]
+    frame = mg.tag_aggregates(cassette.domain, tag, by="device", client=cassette.client)
+    counters = cassette.bodies()[-1]["device"]
+    assert frame["opened"].sum() == sum(row["opened"] for row in counters.values())
+
+
+def test_tags(cassette: Cassette) -> None:
+    table = mg.tags(client=cassette.client)
+    items = [item for body in cassette.bodies() for item in body["items"]]
+    assert sorted(table["tag"]) == sorted(item["tag"] for item in items)
+
+
+def test_subaccounts(cassette: Cassette) -> None:
+    table = mg.subaccounts(client=cassette.client)
+    listed = [item for body in cassette.bodies() for item in body["subaccounts"]]
+    assert dict(zip(table["id"], table["name"], strict=True)) == {
+        item["id"]: item["name"] for item in listed
+    }
+
+
+def test_bounce_classification(cassette: Cassette) -> None:
+    frame = mg.bounce_classification(by="entity", last="3d", client=cassette.client)
+    assert frame.index.names == ["time", "entity"]
+    assert (
+        frame["classified_failures"].sum() == metrics_in(cassette.bodies())["classified_failures"]
+    )
+
+
+def test_account_totals_from_the_metrics_api(cassette: Cassette) -> None:
+    stats = mg.account_totals(last="7d", client=cassette.client)
+    metrics = mg.account_totals(last="7d", api="metrics", client=cassette.client)
+    known = [name for name in stats if not name.startswith("unique")]
+    assert mg.parity(stats[known], metrics[known]).empty
+
+
+def test_failures(cassette: Cassette) -> None:
+    where = {"severity": "permanent", "reason": ["espblock", "bounce"]}
+    table = failures(cassette.domain, where=where, last="6h", client=cassette.client)
+    lines = [line for body in cassette.bodies() for line in body["items"]]
+    recorded = [line for line in lines if line["reason"] in where["reason"]]
+    assert table["count"].sum() == len({line["id"] for line in recorded}) > 0
+    assert table["first"].min() == min(pd.Timestamp(line["@timestamp"]) for line in recorded)
+    assert set(table["reason"]) == {line["reason"] for line in recorded}
 
 
 def test_a_question_that_was_not_recorded_says_how_to_record_it(tmp_path: Path) -> None:
