@@ -6,16 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from mgframe.auditing import audit
+from mgframe.auditing.checks import audit
+from mgframe.auditing.matching import Audit, table_of
+from mgframe.auditing.views import Windows, questions_of, windows_of
 from mgframe.client import Client
 from mgframe.differing import differences
 from mgframe.framing import meta_of, with_meta
 from mgframe.joining import Inquiry, View, inquire
-from mgframe.matching import Audit, table_of
 from mgframe.metrics_asking import refuse_forgotten
 from mgframe.planning import client_of
 from mgframe.timespan import Moment, Window, json_time, resolve
-from mgframe.viewing import Windows, questions_of, windows_of
 
 _DEFAULT_LAST = "14d"
 

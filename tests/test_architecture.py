@@ -52,9 +52,6 @@ stats_api aggregates_api tags_api
 metrics_api bounces_api
 stretches
 logs_api
-viewing
-matching
-excuses
 auditing differing
 inquiry
 simulator

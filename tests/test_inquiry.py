@@ -15,15 +15,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import mgframe as mg
-from mgframe import viewing as view
-from mgframe.auditing import PAIRS, audit
+from mgframe.auditing import views as view
+from mgframe.auditing.checks import PAIRS, audit
+from mgframe.auditing.matching import COLUMNS, table_of
+from mgframe.auditing.views import Windows, names_asked, questions_of, rate_chunks, windows_of
 from mgframe.framing import with_meta
 from mgframe.inquiry import parity, reconcile
 from mgframe.joining import View, ask_together
-from mgframe.matching import COLUMNS, table_of
 from mgframe.simulator import Fault, Model, Server
 from mgframe.timespan import Window
-from mgframe.viewing import Windows, names_asked, questions_of, rate_chunks, windows_of
 from mgframe.vocabulary import COUNTS, RATES
 
 Serving = Callable[..., tuple[Server, mg.Client]]

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from mgframe.auditing.views import Windows
 from mgframe.framing import make_index, meta_of
 from mgframe.joining import View
 from mgframe.summing import group_rows
 from mgframe.timespan import bucket_starts
-from mgframe.viewing import Windows
 from mgframe.vocabulary import COUNTS, NO_KEY, in_order
 
 COLUMNS: Final = {

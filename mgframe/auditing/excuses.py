@@ -8,9 +8,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mgframe import viewing as view
-from mgframe.framing import make_index
-from mgframe.matching import (
+from mgframe.auditing import views as view
+from mgframe.auditing.matching import (
     UNEXPLAINED,
     Audit,
     Incomparable,
@@ -21,6 +20,7 @@ from mgframe.matching import (
     over_keys,
     times_of_buckets,
 )
+from mgframe.framing import make_index
 from mgframe.summing import Booleans
 from mgframe.timespan import bucket_ends
 from mgframe.vocabulary import COUNTS, NO_KEY

@@ -8,12 +8,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mgframe import viewing as view
-from mgframe.errors import MgframeError, ResponseError
-from mgframe.excuses import explained
-from mgframe.framing import kept_since
-from mgframe.joining import View
-from mgframe.matching import (
+from mgframe.auditing import views as view
+from mgframe.auditing.excuses import explained
+from mgframe.auditing.matching import (
     WHOLE,
     Audit,
     Incomparable,
@@ -27,10 +24,13 @@ from mgframe.matching import (
     table_of,
     times_of_buckets,
 )
+from mgframe.auditing.views import Windows
+from mgframe.errors import MgframeError, ResponseError
+from mgframe.framing import kept_since
+from mgframe.joining import View
 from mgframe.metrics_parsing import read_rates
 from mgframe.summing import integers
 from mgframe.timespan import bucket_ends
-from mgframe.viewing import Windows
 from mgframe.vocabulary import RATES, Rate
 
 #: The API writes rates with four decimals.
