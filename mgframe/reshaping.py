@@ -97,7 +97,7 @@ def sum(
     dropped = levels_dropped(frame, kept)
     refuse_lifetime_sums(dropped)
     if not overlap:
-        refuse_overlapping_sums(dropped, way_out="name it in by=, or say overlap=True")
+        refuse_overlapping_sums(frame, dropped, way_out="name it in by=, or say overlap=True")
     warn_of_uniques(
         [str(name) for name in frame.columns],
         over_bots="bot" in dropped,
@@ -244,7 +244,7 @@ def top(
         return with_meta(with_used_labels(frame[named]), meta_of(frame))
     if not overlap:
         refuse_overlapping_sums(
-            [level], way_out="leave the rest out with other=False, or say overlap=True"
+            frame, [level], way_out="leave the rest out with other=False, or say overlap=True"
         )
     columns = [str(name) for name in frame.columns]
     warn_of_uniques(columns, over_bots=level == "bot", over_days=False)

@@ -141,9 +141,14 @@ def refuse_lifetime_sums(dropped: Collection[str]) -> None:
         )
 
 
-def refuse_overlapping_sums(dropped: Collection[str], *, way_out: str) -> None:
-    """Raise :class:`FrameError` for a sum over levels such as `tag`, naming the way out."""
+def refuse_overlapping_sums(frame: pd.DataFrame, dropped: Collection[str], *, way_out: str) -> None:
+    """Raise :class:`FrameError` for a sum over several keys of `tag` and the like.
+
+    One key alone overlaps with none.
+    """
     for level in OVERLAPPING_LEVELS.intersection(dropped):
+        if frame.index.get_level_values(level).nunique() < 2:
+            continue
         raise FrameError(
             f"a message may carry several {level}s, so a sum over {level!r} counts it several "
             f"times; {way_out}"

@@ -271,6 +271,14 @@ def test_top_needs_a_number(n):
         top(three_domains(), n)
 
 
+def test_one_tag_alone_overlaps_with_none():
+    several = grid_of(1, {"domain": ["a.com"], "tag": ["x", "y"]}, {"delivered": 1})
+    one = where(several, tag="x")
+    assert sum_of(one, "domain")["delivered"].tolist() == [1]
+    with pytest.raises(FrameError, match="several tags"):
+        sum_of(several, "domain")
+
+
 def test_other_tags_are_summed_only_where_the_overlap_is_accepted():
     frame = grid_of(1, {"tag": ["a", "b", "c"]}, {"delivered": [3, 2, 1]})
     with pytest.raises(FrameError, match=r"several tags.*other=False, or say overlap=True"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -147,15 +146,3 @@ def whose(frame: pd.DataFrame) -> str:
         elif keys:
             found.append(f"{len(keys)} {key_word(level)}s together")
     return "".join(f", {text}" for text in found)
-
-
-def without_single_tag(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame without a `tag` level of one value, over which sums are not refused."""
-    single: list[Hashable] = [
-        name
-        for name in OVERLAPPING_LEVELS.intersection(frame.index.names)
-        if frame.index.get_level_values(name).nunique() == 1
-    ]
-    if not single or frame.index.nlevels == len(single):
-        return frame
-    return with_meta(frame.droplevel(single), meta_of(frame))

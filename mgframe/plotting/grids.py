@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from mgframe.errors import FrameError, QueryError, suggestion
 from mgframe.framing import meta_of, require_columns, times_of
 from mgframe.periods import local_days
-from mgframe.plotting.choosing import Chosen, choose, whose, without_single_tag
+from mgframe.plotting.choosing import Chosen, choose, whose
 from mgframe.plotting.style import Percent, finish, new_axes, say_nothing_to_draw
 from mgframe.plotting.tables import (
     count_tables,
@@ -178,7 +178,7 @@ def _weekday_hour(
     until: Moment | None,
     ax: Axes | None,
 ) -> Axes:
-    complete, notes = complete_rows(without_single_tag(frame), until)
+    complete, notes = complete_rows(frame, until)
     if name in RATES:
         label = plain(rate_label(name, of=of))
         cells = pooled_rate(_at(complete, _slots(complete, tz)), name, of)

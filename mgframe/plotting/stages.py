@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mgframe.errors import FrameError
-from mgframe.plotting.choosing import one_reading, whose, without_single_tag
+from mgframe.plotting.choosing import one_reading, whose
 from mgframe.plotting.style import COLOURS, dress, finish, new_axes, percent, say_nothing_to_draw
 from mgframe.plotting.timeaxis import complete_rows, window_text
 from mgframe.ratios import count_word
@@ -70,7 +70,7 @@ def funnel(frame: pd.DataFrame, *, until: Moment | None = None, ax: Axes | None 
     >>> [text.get_text() for text in mg.plot.funnel(df).texts]
     ['200', '190, 95.00 % of sent', '57, 30.0 % of delivered']
     """
-    rows = without_single_tag(one_reading(frame))
+    rows = one_reading(frame)
     complete, notes = complete_rows(rows, until)
     stages = _stages(frame)
     counts = complete[stages]
