@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from mgframe import plotting as plot
     from mgframe.adopting import as_frame
     from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
+    from mgframe.analysis.attributing import attribute
+    from mgframe.analysis.comparing import compare
+    from mgframe.analysis.thresholds import thresholds
     from mgframe.bounces_api import bounce_classification
     from mgframe.checking import check_frame
     from mgframe.client import Client
@@ -85,6 +88,9 @@ _HOMES = {
         "device_aggregates",
         "provider_aggregates",
     ),
+    "analysis.attributing": ("attribute",),
+    "analysis.comparing": ("compare",),
+    "analysis.thresholds": ("thresholds",),
     "bounces_api": ("bounce_classification",),
     "checking": ("check_frame",),
     "client": ("Client",),
@@ -184,12 +190,14 @@ __all__ = [
     "__version__",
     "account_totals",
     "as_frame",
+    "attribute",
     "block_rate",
     "bounce_classification",
     "bounce_rate",
     "check_frame",
     "click_rate",
     "click_to_open_rate",
+    "compare",
     "complaint_rate",
     "complete",
     "contains",
@@ -231,6 +239,7 @@ __all__ = [
     "tag_totals",
     "tags",
     "temporary_failures_per_message",
+    "thresholds",
     "top",
     "total_click_rate",
     "total_open_rate",

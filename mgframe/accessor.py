@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgframe import periods, ratios, reshaping, settling
+from mgframe.analysis import attributing, comparing, thresholds
 from mgframe.methods import OfFrame, method
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class MgAccessor(OfFrame):
     local_days = method(periods.local_days)
     complete = method(settling.complete)
     settled = method(settling.settled)
+
+    thresholds = method(thresholds.thresholds)
+    compare = method(comparing.compare)
+    attribute = method(attributing.attribute)
 
     @property
     def plot(self) -> PlotAccessor:

@@ -8,11 +8,13 @@ from typing import Any, Final, Protocol
 import numpy as np
 import pandas as pd
 
+from mgframe.clustering import PooledDays, WindowDays
 from mgframe.dividing import Floats, Pool, Sides, Window, divide, side, window_over
 from mgframe.eligibility import choose_rates, counts_needed
 from mgframe.errors import warn
 from mgframe.feedback import mixed_rows, silent_rows, warn_of_mixed_rows
-from mgframe.framing import meta_of, with_meta
+from mgframe.framing import meta_of, resolution_of, with_meta
+from mgframe.intervals import Bounds, Dispersion, at_size, effective_size, read_level, wilson
 from mgframe.summing import (
     UNIQUE_DAYS,
     levels_dropped,
@@ -44,6 +46,7 @@ def rates(
     by: str | Sequence[str] | None = None,
     of: str | None = None,
     rolling: str | None = None,
+    interval: float | None = None,
 ) -> pd.DataFrame:
     """Return rates: per row, or pooled over the levels that `by` does not name.
 
@@ -68,18 +71,24 @@ def rates(
         A trailing window such as ``"7d"`` (h, d or w): both counts are summed over it, key by key.
         A window that is not full or has a hole gives NaN; rows with an unknown count are left out,
         and one warning says how many.
+    interval : float, optional
+        A level such as 0.95: each rate is followed by ``<rate>_low`` and ``<rate>_high``, within
+        which the true rate lies that often. See the notes for how.
 
     Returns
     -------
     DataFrame
         One ``float64`` column of fractions per rate, in the vocabulary's order, or in that of
         `names`; never infinite; NaN where a count is unknown or the denominator is 0. The index is
-        the frame's, or the levels in `by`.
+        the frame's, or the levels in `by`. Bounds of an `interval` lie in [0, 1]; they are NaN
+        where the rate is, where it passes 1, and for rates that are no proportion by nature (total
+        opens and clicks per delivered, temporary failures per message).
 
     Raises
     ------
     QueryError
-        There is no such rate or count, or the window is malformed.
+        There is no such rate or count, the window is malformed, or `interval` is not between 0
+        and 1.
     FrameError
         A named rate's counts are missing, a level makes it meaningless, or the sum is refused (over
         `as_of` or `tag`).
@@ -95,6 +104,16 @@ def rates(
     So has an ``"(other)"`` among providers (from :func:`mgframe.top`) that holds one of them, or of
     which attrs do not say what it holds; one warning says so.
 
+    The interval of one bucket is Wilson's (:func:`mgframe.intervals.wilson`): it takes messages for
+    independent and says nothing of how days differ, which in mail is most of it. Where several
+    buckets are pooled (over `time`, or `rolling`) the interval is day-clustered: Wilson's at the
+    effective number of messages (:func:`mgframe.intervals.effective_size`), from how much the days
+    differ from the pooled rate; hours are clustered by day (those of a rolling window back from its
+    end), longer buckets are clusters of their own. For opens, clicks, unsubscribes and complaints,
+    which come days after the send, a day of at most a fifth of the busiest day's mail belongs to
+    the sending day before it. A single cluster has Wilson's interval; two or three give a wide one,
+    except that a rolling window of so few also asks up to seven windows before how days differ.
+
     Examples
     --------
     >>> import pandas as pd, mgframe as mg
@@ -107,49 +126,84 @@ def rates(
                  delivery_rate
     domain
     example.com         0.9989
+    >>> mg.rates(df, interval=0.95).round(3).to_numpy().tolist()
+    [[0.5, 0.299, 0.701], [1.0, 1.0, 1.0]]
     """
+    level = None if interval is None else read_level(interval)
     kept = None if by is None else levels_named(frame, by)
     dropped = [] if kept is None else levels_dropped(frame, kept)
     chosen = choose_rates(frame, names, of)
     refuse_lifetime_sums(dropped)
     refuse_overlapping_sums(
-        dropped, way_out="name it in by=, or pool df.mg.sum(by, overlap=True).mg.rates()"
+        frame, dropped, way_out="name it in by=, or pool df.mg.sum(by, overlap=True).mg.rates()"
     )
     pool = Pool.over(frame, kept) if kept is not None and dropped else None
     index = frame.index if pool is None else pool.index
     window = None if rolling is None else window_over(frame, index, rolling)
     _warn_of_unique_sums(frame, chosen, dropped, window)
-    values = _quotients(frame, chosen, pool, window)
-    columns = [rate.name for rate in chosen]
+    values = _quotients(frame, chosen, pool, window, level)
+    bounds = () if level is None else ("_low", "_high")
+    columns = [f"{rate.name}{part}" for rate in chosen for part in ("", *bounds)]
     found = pd.DataFrame(values.T, index=index, columns=columns, copy=False)
-    return with_meta(found, _meta_of_rates(frame, dropped, of, rolling))
+    return with_meta(found, _meta_of_rates(frame, dropped, of, rolling, level))
 
 
 def _quotients(
-    frame: pd.DataFrame, chosen: Sequence[Rate], pool: Pool | None, window: Window | None
+    frame: pd.DataFrame,
+    chosen: Sequence[Rate],
+    pool: Pool | None,
+    window: Window | None,
+    level: float | None,
 ) -> Floats:
-    """Return one row of values per rate; warn once of the rows that a pool or window left out."""
+    """Return a row of values per rate and two more per interval; warn once of rows left out."""
     index = frame.index if pool is None else pool.index
-    values = np.empty((len(chosen), len(index)))
+    days = None if level is None else _days(frame, pool, window)
+    each = 1 if level is None else 3
+    values = np.empty((each * len(chosen), len(index)))
     denominators: dict[str, Floats] = {}
     left_out: dict[str, int] = {}
-    for rate, quotient in zip(chosen, values, strict=True):
-        top, bottom = _sides(frame, rate, denominators)
+    for rate, rows in zip(chosen, values.reshape(len(chosen), each, -1), strict=True):
+        sides = unpooled = sides_of(frame, rate, denominators)
         if pool is not None or window is not None:
-            left_out[rate.name] = int(np.count_nonzero(np.isnan(top) | np.isnan(bottom)))
+            left_out[rate.name] = int(np.count_nonzero(np.isnan(sides[0]) | np.isnan(sides[1])))
         if pool is not None:
-            top, bottom = pool.sums(top, bottom)
+            sides = pool.sums(*sides)
         if window is not None:
-            top, bottom = window.sums(top, bottom)
-        divide(top, bottom, out=quotient)
+            unpooled, sides = sides, window.sums(*sides)
+        divide(*sides, out=rows[0])
+        if level is not None:
+            spread = None if days is None else days.spread(*unpooled, late=rate.event_time)
+            rows[1:] = _interval_of(rate, sides, spread, level)
         if rate.name == "complaint_rate":
-            quotient[silent_rows(index) | mixed_rows(index, meta_of(frame))] = np.nan
+            rows[:, silent_rows(index) | mixed_rows(index, meta_of(frame))] = np.nan
             _warn_of_mixed(frame, rate, index)
     _warn_of_rows_left_out(left_out, len(frame))
     return values
 
 
-def _sides(frame: pd.DataFrame, rate: Rate, denominators: dict[str, Floats]) -> Sides:
+def _days(
+    frame: pd.DataFrame, pool: Pool | None, window: Window | None
+) -> PooledDays | WindowDays | None:
+    """Return the clusters of what is pooled over time, None where each value has one bucket."""
+    if window is not None:
+        return WindowDays(window, 24 if resolution_of(frame) == "hour" else 1)
+    if pool is None or "time" in pool.index.names or "time" not in frame.index.names:
+        return None
+    return PooledDays.over(frame, pool)
+
+
+def _interval_of(rate: Rate, sides: Sides, spread: Dispersion | None, level: float) -> Bounds:
+    """Return the bounds of a rate: Wilson's, at the effective size where clusters are known."""
+    if not rate.proportion:
+        nothing = np.full(len(sides[0]), np.nan)
+        return nothing, nothing
+    if spread is not None:
+        sides = at_size(*sides, effective_size(sides[1], *spread, level))
+    return wilson(*sides, level)
+
+
+def sides_of(frame: pd.DataFrame, rate: Rate, denominators: dict[str, Floats]) -> Sides:
+    """Return both sides of a rate row by row; `denominators` keeps those already read."""
     name = counts_needed(rate)[-1]
     if name not in denominators:
         denominators[name] = side(frame, name)
@@ -193,12 +247,17 @@ def _warn_of_rows_left_out(left_out: Mapping[str, int], rows: int) -> None:
 
 
 def _meta_of_rates(
-    frame: pd.DataFrame, dropped: Collection[str], of: str | None, rolling: str | None
+    frame: pd.DataFrame,
+    dropped: Collection[str],
+    of: str | None,
+    rolling: str | None,
+    level: float | None,
 ) -> dict[str, Any]:
     meta = meta_of(frame)
     if "time" in dropped:
         meta["resolution"] = "total"
-    return meta | {k: v for k, v in {"of": of, "rolling": rolling}.items() if v is not None}
+    said = {"of": of, "rolling": rolling, "interval": level}
+    return meta | {k: v for k, v in said.items() if v is not None}
 
 
 # ---------------------------------------------------------------- labels

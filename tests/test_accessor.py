@@ -16,7 +16,8 @@ from mgframe.errors import FrameError
 from mgframe.vocabulary import RATES
 
 RESHAPING = ["sum", "where", "top", "resample", "local_days", "wide", "long", "complete", "settled"]
-METHODS = {name: getattr(mg, name) for name in ["rates", *RATES, *RESHAPING]}
+ANALYSIS = ["thresholds", "compare", "attribute"]
+METHODS = {name: getattr(mg, name) for name in ["rates", *RATES, *RESHAPING, *ANALYSIS]}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Frames to matplotlib Axes: counts, rates, funnel and heatmap.
+"""Frames to matplotlib Axes: counts, rates, funnel, heatmap, comparison and attribution.
 
 Each function takes ``ax=`` (and makes one without), returns the Axes, shows nothing and changes no
 global style. What it draws is plain data: a line or bar group has the key as its ``gid`` and its
@@ -12,11 +12,12 @@ of the Axes, where they cover no data.
 from __future__ import annotations
 
 from mgframe.methods import OfFrame, method
+from mgframe.plotting.comparison import attribution, compare
 from mgframe.plotting.grids import heatmap
 from mgframe.plotting.series import counts, rates
 from mgframe.plotting.stages import funnel
 
-__all__ = ["PlotAccessor", "counts", "funnel", "heatmap", "rates"]
+__all__ = ["PlotAccessor", "attribution", "compare", "counts", "funnel", "heatmap", "rates"]
 
 
 class PlotAccessor(OfFrame):
@@ -26,3 +27,5 @@ class PlotAccessor(OfFrame):
     rates = method(rates)
     funnel = method(funnel)
     heatmap = method(heatmap)
+    compare = method(compare)
+    attribution = method(attribution)

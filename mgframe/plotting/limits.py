@@ -11,12 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from mgframe.plotting.style import Percent, halo
-from mgframe.plotting.tables import Tables, all_values
+from mgframe.plotting.tables import NO_BANDS, Bands, Tables, all_values
 
 LIMIT_RED: Final = "#B00020"
 
 #: From here on every value counts as near 1.
 _NEAR_ONE: Final = 0.8
+
+#: How much higher than the highest value an axis may reach for a band.
+_MOST_BAND: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -97,23 +100,30 @@ def _notes(names: Sequence[str], limits: Sequence[Limit]) -> list[str]:
     return [LIMIT_NOTES[name] for name in names if limits and name in LIMIT_NOTES]
 
 
-def set_rate_axis(ax: Axes, tables: Tables, *, limits: Sequence[Limit] = ()) -> list[str]:
+def set_rate_axis(
+    ax: Axes, tables: Tables, *, limits: Sequence[Limit] = (), bands: Bands = NO_BANDS
+) -> list[str]:
     """Set the range of a y axis of fractions; return what the reader must know of it.
 
     It starts at zero, except where every value is near 1: there a whole axis would hide a loss of
-    two points, so it is cut, to at least five points, and a note says where it starts.
+    two points, so it is cut, to at least five points, and a note says where it starts. The bands of
+    days with little mail may be as wide as all there is: they leave the axis before they make the
+    lines flat.
     """
     known = all_values(tables)
     if not len(known):
         return []
+    lows, highs = (all_values({what: band[i] for what, band in bands.items()}) for i in (0, 1))
     ax.yaxis.set_major_formatter(Percent())
     ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     if known.min() >= _NEAR_ONE and known.max() <= 1 and not limits:
-        depth = max((1 - known.min()) * 1.2, 0.05)
+        lost = 1 - known.min()
+        depth = max(lost * 1.2, 0.05, min(1 - lows.min(initial=1), 2 * lost) * 1.05)
         start = float(np.floor((1 - depth) * 100) / 100)
         ax.set_ylim(start, 1 + 0.06 * (1 - start))
         return [f"The axis starts at {start * 100:.0f} %, not at zero."]
-    highest = max([float(known.max()), *(limit.value for limit in limits)])
+    widest = min(highs.max(initial=0), _MOST_BAND * known.max())
+    highest = max([float(known.max()), float(widest), *(limit.value for limit in limits)])
     ax.set_ylim(0, highest * 1.12 if highest > 0 else 0.01)
     return []
 

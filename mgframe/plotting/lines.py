@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 
 from mgframe.plotting.choosing import Chosen
@@ -22,7 +23,7 @@ from mgframe.plotting.style import (
     legend_beside,
     say_nothing_to_draw,
 )
-from mgframe.plotting.tables import NO_KEYS, Tables, all_values
+from mgframe.plotting.tables import NO_BANDS, NO_KEYS, Bands, Tables, all_values
 from mgframe.plotting.texts import key_labels, with_denominator_below
 from mgframe.plotting.timeaxis import instants, open_buckets, set_time_axis, with_gaps
 from mgframe.timespan import Moment
@@ -32,6 +33,7 @@ from mgframe.vocabulary import OTHER_KEYS
 _MANY_POINTS: Final = 400
 _MARKS_PER_LINE: Final = 6
 _LEGEND_WIDTH: Final = 34
+_MANY_BANDS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,28 @@ class _Line:
     times: npt.NDArray[np.datetime64]
     values: npt.NDArray[np.float64]
     is_open: npt.NDArray[np.bool_]
+    band: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None
 
 
 def draw_lines(
-    ax: Axes, chosen: Chosen, tables: Tables, whats: Mapping[str, str], until: Moment | None
+    ax: Axes,
+    chosen: Chosen,
+    tables: Tables,
+    whats: Mapping[str, str],
+    until: Moment | None,
+    bands: Bands = NO_BANDS,
 ) -> list[str]:
     """Draw a line for each thing and key, with axis and legend; return what is to be noted.
 
-    An unknown bucket breaks a line; a point between two breaks is a marker.
+    An unknown bucket breaks a line; a point between two breaks is a marker. A band lies behind its
+    line; an open bucket has none, for what is missing there is no matter of chance.
     """
     dress(ax)
     if not len(all_values(tables)):
         say_nothing_to_draw(ax, empty=chosen.frame.empty)
         return []
-    lines = _lines(chosen, tables, whats, until)
+    lines = _lines(chosen, tables, whats, until, bands)
+    _draw_bands(ax, lines)
     for place, line in enumerate(lines):
         _draw_complete(ax, line, place, len(lines))
         _draw_open(ax, line)
@@ -67,7 +77,11 @@ def draw_lines(
 
 
 def _lines(
-    chosen: Chosen, tables: Tables, whats: Mapping[str, str], until: Moment | None
+    chosen: Chosen,
+    tables: Tables,
+    whats: Mapping[str, str],
+    until: Moment | None,
+    bands: Bands,
 ) -> list[_Line]:
     """Return the lines in the order of the legend: colours tell keys apart, dashes things.
 
@@ -80,11 +94,12 @@ def _lines(
     found = []
     for w, (what, table) in enumerate(tables.items()):
         spread = table.reindex(times)
+        bounds = [bound.reindex(times) for bound in bands.get(what, ())]
         for k, key in enumerate(keys):
             if key not in spread:
                 continue
             hue, dash = (k, w) if len(keys) > 1 else (w, 0)
-            values = spread[key].to_numpy(dtype="float64")
+            values = _floats(spread, key)
             label = _label(tables, keys, whats[what], labels[key])
             found.append(
                 _Line(
@@ -94,9 +109,14 @@ def _lines(
                     times=moments,
                     values=values,
                     is_open=is_open,
+                    band=(_floats(bounds[0], key), _floats(bounds[1], key)) if bounds else None,
                 )
             )
     return found
+
+
+def _floats(table: pd.DataFrame, key: str) -> npt.NDArray[np.float64]:
+    return table[key].to_numpy(dtype="float64")
 
 
 def _gid(tables: Tables, keys: list[str], what: str, key: str) -> str:
@@ -135,6 +155,27 @@ def _draw_complete(ax: Axes, line: _Line, place: int, count: int) -> None:
         markevery=np.flatnonzero(marked).tolist(),
         **line.style,
     )
+
+
+def _draw_bands(ax: Axes, lines: list[_Line]) -> None:
+    """Draw the interval of each line as a pale area with a thin edge, a lone one as a bar.
+
+    Many of them lie over each other, so that each is paler and its edge tells it apart.
+    """
+    alpha = 0.22 if len(lines) < _MANY_BANDS else 0.12
+    for line in lines:
+        if line.band is None:
+            continue
+        low, high = (np.where(line.is_open, np.nan, bound) for bound in line.band)
+        if not np.isfinite(low).any():
+            continue
+        gid = f"{line.gid} (interval)"
+        style = {"color": line.style["color"], "gid": gid, "label": f"_{gid}", "zorder": 1.5}
+        ax.fill_between(line.times, low, high, alpha=alpha, linewidth=0, **style)
+        for bound in (low, high):
+            ax.plot(line.times, bound, alpha=0.45, linewidth=0.6, **style)
+        alone = _alone(low)
+        ax.vlines(line.times[alone], low[alone], high[alone], alpha=0.6, **style)
 
 
 def _draw_open(ax: Axes, line: _Line) -> None:

@@ -20,11 +20,12 @@ from mgframe.plotting.limits import (
 from mgframe.plotting.lines import draw_lines
 from mgframe.plotting.style import LINES_SIZE, finish, new_axes
 from mgframe.plotting.tables import (
+    band_notes,
     count_columns,
     count_tables,
     cut_for,
+    rate_and_band,
     rate_names,
-    rate_table,
     silent_notes,
     window_for,
 )
@@ -32,7 +33,7 @@ from mgframe.plotting.texts import key_labels, plain, with_denominator_below
 from mgframe.plotting.timeaxis import bucket_word, time_label
 from mgframe.ratios import rate_label
 from mgframe.timespan import Moment
-from mgframe.vocabulary import COUNTS, RATES
+from mgframe.vocabulary import ALL_COUNTS, RATES
 
 _LABEL_WIDTH: Final = 46
 
@@ -93,7 +94,7 @@ def counts(
     chosen = choose(frame, by=by, top=top)
     names = count_columns(chosen, columns)
     tables = count_tables(chosen, names)
-    whats = {name: COUNTS[name].label if name in COUNTS else plain(name) for name in names}
+    whats = {name: ALL_COUNTS[name].label if name in ALL_COUNTS else plain(name) for name in names}
     label = whats[names[0]] if len(names) == 1 else "Counts"
     if chosen.over_time:
         ax = ax if ax is not None else new_axes(*LINES_SIZE)
@@ -117,6 +118,7 @@ def rates(
     by: str | None = None,
     of: str | None = None,
     rolling: str | None = "auto",
+    interval: float | None = None,
     thresholds: bool = False,
     top: int = 8,
     until: Moment | None = None,
@@ -143,6 +145,12 @@ def rates(
         A trailing window such as ``"7d"`` for all rates drawn. ``"auto"`` takes 7 days for rates
         whose events land on another day than the send (opens, clicks, unsubscribes, complaints),
         where hours or days of at least 14 days are there; None turns it off. Labels say so.
+    interval : float, optional
+        A level such as 0.95: a band around each line, or a whisker on each bar, within which the
+        true rate lies that often (see :func:`mgframe.rates`). None are drawn by default, because
+        the band of a single bucket knows only its own messages: at some volume it is hair-thin,
+        and every day would look significant. Those of rolling rates are as wide as days differ.
+        An open bucket has none.
     thresholds : bool, default False
         Draw the known limits of complaint and bounce rates, with who says so.
     top : int, default 8
@@ -158,7 +166,8 @@ def rates(
     -------
     Axes
         With one line (or group of bars) per key, whose ``gid`` is the key (or the rate, where
-        several are drawn); times are UTC, values fractions, NaN where a rate is unknown.
+        several are drawn); times are UTC, values fractions, NaN where a rate is unknown. What
+        belongs to a band has the ``gid`` ``"<key> (interval)"``.
 
     Raises
     ------
@@ -188,7 +197,9 @@ def rates(
     cuts = {name: cut_for(frame, name, chosen, by=by, top=top) for name in wanted}
     chosen = cuts[wanted[0]] if len(wanted) == 1 else chosen
     windows = {name: window_for(chosen, name, rolling) for name in wanted}
-    tables = {name: rate_table(cuts[name], name, of, windows[name]) for name in wanted}
+    found = {name: rate_and_band(cuts[name], name, of, windows[name], interval) for name in wanted}
+    tables = {name: table for name, (table, _) in found.items()}
+    bands = {name: band for name, (_, band) in found.items() if band is not None}
     whats = {
         name: plain(rate_label(name, of=of, rolling=windows[name], keys=chosen.levels))
         for name in wanted
@@ -200,15 +211,17 @@ def rates(
         else "Rate (denominators: see legend)"
     )
     notes = [*chosen.notes, *silent_notes(frame, chosen, wanted)]
+    notes += band_notes(wanted, windows, interval, over_time=chosen.over_time)
     if chosen.over_time:
         ax = ax if ax is not None else new_axes(*LINES_SIZE)
-        notes += draw_lines(ax, chosen, tables, whats, until)
+        notes += draw_lines(ax, chosen, tables, whats, until, bands)
         ax.set_ylabel(label, fontsize="small")
-        notes += set_rate_axis(ax, tables, limits=limits) + draw_limits(ax, wanted, limits)
+        notes += set_rate_axis(ax, tables, limits=limits, bands=bands)
+        notes += draw_limits(ax, wanted, limits)
         below = time_label(chosen.frame)
     else:
         texts = {name: shares(cuts[name], tables[name], name, of) for name in wanted}
-        ax = draw_bars(ax, chosen, tables, whats, texts)
+        ax = draw_bars(ax, chosen, tables, whats, texts, bands)
         notes += draw_limits_of_bars(ax, wanted, limits)
         below = label if len(wanted) == 1 else "Rate"
     title = RATES[wanted[0]].label if len(wanted) == 1 else "Rates"

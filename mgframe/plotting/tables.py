@@ -22,6 +22,11 @@ from mgframe.vocabulary import PROVIDER_LEVELS, RATES, count_name, rate_name
 #: For each count or rate its values: by time with one column per key, or one column by key.
 Tables = Mapping[str, pd.DataFrame]
 
+#: The lower and the upper bounds of a table's values, each a table like it.
+Band = tuple[pd.DataFrame, pd.DataFrame]
+Bands = Mapping[str, Band]
+NO_BANDS: Final[Bands] = {}
+
 #: The column of a table that has no keys.
 NO_KEYS: Final = ""
 
@@ -82,8 +87,43 @@ def count_tables(chosen: Chosen, names: list[str]) -> dict[str, pd.DataFrame]:
 
 def rate_table(chosen: Chosen, name: str, of: str | None, window: str | None) -> pd.DataFrame:
     """Return a rate by time and key, pooled over all other levels."""
+    return rate_and_band(chosen, name, of, window, None)[0]
+
+
+def rate_and_band(
+    chosen: Chosen, name: str, of: str | None, window: str | None, interval: float | None
+) -> tuple[pd.DataFrame, Band | None]:
+    """Return a rate as :func:`rate_table` does, and the bounds of its interval."""
     pooled = None if list(chosen.frame.index.names) == chosen.levels else chosen.levels
-    return _table(rates_of(chosen.frame, [name], by=pooled, of=of, rolling=window)[name], chosen)
+    found = rates_of(chosen.frame, [name], by=pooled, of=of, rolling=window, interval=interval)
+    table, *bounds = (_table(found[column], chosen) for column in found)
+    return table, (bounds[0], bounds[1]) if bounds else None
+
+
+def band_notes(
+    names: Sequence[str],
+    windows: Mapping[str, str | None],
+    interval: float | None,
+    *,
+    over_time: bool,
+) -> list[str]:
+    """Return what the bands mean, and which rates have none."""
+    if interval is None:
+        return []
+    level = f"{interval * 100:g} %"
+    drawn = [name for name in names if RATES[name].proportion]
+    notes = [
+        f"No interval: {RATES[name].label} is no proportion." for name in names if name not in drawn
+    ]
+    if drawn and not over_time:
+        notes.append(f"Whisker: {level} interval of independent messages; days may differ by more.")
+    if any(windows[name] for name in drawn) and over_time:
+        notes.append(f"Band of a rolling rate: {level} interval, as wide as its days differ.")
+    if any(not windows[name] for name in drawn) and over_time:
+        notes.append(
+            f"Band of a single bucket: {level} interval of its own messages; days differ by more."
+        )
+    return notes
 
 
 def pooled_rate(frame: pd.DataFrame, name: str, of: str | None) -> pd.Series[float]:
