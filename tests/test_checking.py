@@ -109,3 +109,14 @@ def test_a_count_beyond_the_precision_of_floats_is_not_negative() -> None:
     frame = good()
     frame["delivered"] = pd.array([2**62, 2**53 + 1, 0, None], dtype="Int64")
     check_frame(frame)
+
+
+@pytest.mark.parametrize("row", [0, 10_500, 25_000])
+def test_a_negative_count_is_found_wherever_it_stands_in_a_long_frame(row: int) -> None:
+    times = pd.date_range("2022-01-01", periods=25_001, freq="h", tz="UTC").as_unit("us")
+    counts = {"delivered": [0] * 25_001, "opened": [5] * 25_001}
+    counts["opened"][row] = -1
+    index = make_index(times, {"domain": ["a.com"] * 25_001})
+    frame = build(index, {name: pd.array(c, dtype="Int64") for name, c in counts.items()})
+    with pytest.raises(FrameError, match=r"^[^']*'opened' has negative counts[^']*$"):
+        check_frame(frame)

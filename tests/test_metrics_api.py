@@ -122,7 +122,7 @@ def to_ask(counts: list[str]) -> list[str]:
     return [name for name in counts if not (name in SUMS and set(SUMS[name]) <= set(counts))]
 
 
-@unhurried
+@settings(unhurried, max_examples=60)
 @given(queries(), st.integers(0, 2**32 - 1), st.integers(0, 60), st.booleans())
 def test_the_pieces_of_a_plan_rejoin_to_one_unlimited_query(
     query: dict[str, Any], seed: int, number: int, quiet_too: bool
@@ -155,7 +155,7 @@ def requests_needed(account: Account, session: Session) -> int:
     return sum(max(math.ceil(total / PAGE), 1) for total in totals)
 
 
-@unhurried
+@settings(unhurried, max_examples=30)
 @given(st.lists(st.sampled_from(list(COUNTS)), min_size=1, unique=True))
 def test_each_count_is_asked_once_in_the_fewest_requests_and_sums_are_not(
     counts: list[str],

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from answers import unhurried
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics_answers import ENGAGEMENT, NOW, SUMS, Account, Session, client_of
 
@@ -312,7 +312,7 @@ def test_a_total_has_no_time_and_pages_of_a_thousand() -> None:
     assert asked("delivered", resolution="total")[0]["pagination"]["sort"] == ""
 
 
-@unhurried
+@settings(unhurried, max_examples=25)
 @given(counts, st.permutations(["a.com", "b.com"]), st.sampled_from([None, "domain", "tag"]))
 def test_the_same_question_gives_the_same_bodies(
     chosen: list[str], domains: list[str], by: str | None
