@@ -163,10 +163,9 @@ def _refuse_other_zone(
     do not begin with UTC's, that begin after the answer was given, or as a window that came back
     shifted as a whole.
     """
-    reason = (
-        "Mailgun gives hours in the time zone of the account's settings; set that to UTC, or ask "
-        "for resolution='day'"
-    )
+    reason = "Mailgun gives hours in the time zone of the account's settings; set that to UTC"
+    if width == "hour":
+        reason = f"{reason}, or ask for resolution='day'"
     for part in parts:
         times = part.times
         if times is None or not len(times):
@@ -266,7 +265,10 @@ def _refuse_repeated(index: pd.MultiIndex, place: Codes) -> None:
     seen = np.bincount(place, minlength=len(index))
     if seen.max(initial=0) > 1:
         twice = row_text(index[int(seen.argmax())])
-        raise Unsteady(f"the answer holds the row {twice} twice, as when an account counts on")
+        raise Unsteady(
+            f"the answer holds the row {twice} twice, as when an account counts on "
+            "while its pages are read, or two spellings of a key are one here"
+        )
 
 
 def _filled(parts: list[Part], places: list[Codes], rows: int) -> dict[str, Any]:

@@ -59,22 +59,20 @@ def read_page(body: Json, keys: Sequence[str], counts: Sequence[str], *, timed: 
     ResponseError
         The answer is not what is documented, or holds a time or a count that is none.
     """
-    items = _items(body)
+    dimensions, metrics = _items(body)
     envelope = {name: body[name] for name in ("start", "end", "resolution") if name in body}
-    columns = _dimensions(
-        [item.get("dimensions") or [] for item in items], [*([_TIME] * timed), *keys]
-    )
+    columns = _dimensions(dimensions, [*([_TIME] * timed), *keys])
     times = _times(_texts(columns.pop(_TIME))) if timed else None
     labels, names = {}, {}
     for key in keys:
         labels[key], names[key] = _labels(key, columns[key])
     return Page(
-        len(items),
+        len(metrics),
         _total(body),
         envelope,
         times,
         labels,
-        _counts([item["metrics"] for item in items], counts),
+        _counts(metrics, counts),
         {key: found for key, found in names.items() if found},
     )
 
@@ -90,24 +88,27 @@ def same_rows(page: Page, other: Page) -> bool:
     )
 
 
-def _items(body: Json) -> list[dict[str, Json]]:
+def _items(body: Json) -> tuple[list[list[Json]], list[dict[str, Json]]]:
+    """Return the dimensions and the metrics of every item."""
     items = body.get("items") if isinstance(body, dict) else None
     if items is None and isinstance(body, dict) and "items" in body:
-        return []
-    if not isinstance(items, list) or not _are_items(items):
-        raise ResponseError(
-            "the answer is not what the Metrics API documents: 'items' with 'dimensions' and "
-            f"'metrics' were expected, got {str(body)[:80]!r}"
-        )
-    return items
+        return [], []
+    if isinstance(items, list) and set(map(type, items)) <= {dict}:
+        dimensions, metrics = _members(items, "dimensions"), _members(items, "metrics")
+        if set(map(type, dimensions)) <= {list, NoneType} and set(map(type, metrics)) <= {dict}:
+            return [row or [] for row in dimensions], metrics
+    raise ResponseError(
+        "the answer is not what the Metrics API documents: 'items' with 'dimensions' and "
+        f"'metrics' were expected, got {str(body)[:80]!r}"
+    )
 
 
-def _are_items(items: list[Json]) -> bool:
-    if not set(map(type, items)) <= {dict}:
-        return False
-    metrics = {type(item.get("metrics")) for item in items}
-    dimensions = {type(item.get("dimensions") or []) for item in items}
-    return metrics <= {dict} and dimensions <= {list}
+def _members(rows: list[Json], name: str) -> list[Json]:
+    """Return a member of every row, None where it is missing."""
+    try:
+        return list(map(itemgetter(name), rows))
+    except (KeyError, TypeError):
+        return [row and row.get(name) for row in rows]
 
 
 def _total(body: Mapping[str, Json]) -> int | None:
@@ -149,7 +150,7 @@ def _times(texts: list[str]) -> pd.DatetimeIndex:
 
 def _labels(key: str, members: list[Json]) -> tuple[Labels, dict[str, str]]:
     """Return codes and values of a dimension, and the names that differ from the values."""
-    said, shown = ([m and m.get(name) for m in members] for name in ("value", "display_value"))
+    said, shown = _members(members, "value"), _members(members, "display_value")
     known = {value: _label(key, value) for value in _distinct(said)}
     values = sorted(set(known.values()))
     place = {value: code for code, value in enumerate(values)}
