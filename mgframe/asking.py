@@ -107,7 +107,7 @@ def read_group(by: str | None) -> str | None:
     if by is not None and by not in groups:
         raise QueryError(
             f"by={by!r} is no group of the Stats API{suggestion(by, groups)}; the groups are "
-            f"{', '.join(groups)}"
+            f"{', '.join(groups)}; mg.metrics(by=...) has others"
         )
     return by
 

@@ -45,6 +45,8 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     - column 'delivered' has dtype float64, counts are Int64
     mg.as_frame(df, ...) makes a frame of a table.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise FrameError(f"a frame of counts was expected, got {type(frame).__name__}")
     faults = [*_index_faults(frame), *_column_faults(frame)]
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)

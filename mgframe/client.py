@@ -151,6 +151,8 @@ class Client:
         self._budgets = {name: _Bucket(*limit) for name, limit in LIMITS.items()}
         #: What ids are called, by key, as far as answers told; see :func:`mgframe.names`.
         self.names: dict[str, dict[str, str]] = {}
+        #: The keys whose names were all asked for.
+        self.named: set[str] = set()
         self._probed: dict[str, bool | None] = {}
         self._probing, self._decoding = threading.Lock(), threading.Lock()
 
@@ -298,8 +300,10 @@ class Client:
         # One at a time: decoding holds the interpreter anyway, and ten answers would fill memory.
         with self._decoding:
             answer = Answer(call, self._decode(call, response), response.headers, self.now())
+            if read is None:
+                return answer
             try:
-                return answer if read is None else read(answer)
+                return read(answer)
             except ResponseError as error:
                 raise ResponseError(f"{name_of(call)}: {error}") from None
 

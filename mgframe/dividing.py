@@ -76,6 +76,11 @@ class Pool:
         above[nothing_known] = below[nothing_known] = np.nan
         return above, below
 
+    def everywhere(self, rows: Booleans) -> Booleans:
+        """Return the groups all of whose rows are meant."""
+        found: Booleans = np.bincount(self.groups[rows], minlength=len(self.index)) == self._rows
+        return found
+
     @cached_property
     def _rows(self) -> Integers:
         """How many rows each group has."""

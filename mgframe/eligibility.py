@@ -125,8 +125,14 @@ def _how_to_fetch(missing: Sequence[str], needed: Sequence[str]) -> str:
     text = f"the frame lacks {' and '.join(missing)}"
     unreported = [name for name in missing if name in COUNTS and not events_for([name])]
     if unreported:
-        return f"{text}; the Stats API does not report {' and '.join(unreported)}"
-    return f"{text}; fetch events={events_for(needed)}, which bring the counts {list(needed)}"
+        return (
+            f"{text}; the Stats API does not report {' and '.join(unreported)}, "
+            f"mg.metrics({list(needed)}) does"
+        )
+    return (
+        f"{text}; fetch events={events_for(needed)}, which bring the counts {list(needed)}, or "
+        "ask mg.metrics() for these counts"
+    )
 
 
 def _why_meaningless(frame: pd.DataFrame, rate: Rate) -> str:

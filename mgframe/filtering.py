@@ -19,6 +19,12 @@ Where = Mapping[str, Values | Mapping[str, Values]]
 Predicate = dict[str, Any]
 
 
+def _flat(values: Iterable[Any]) -> list[Any]:
+    """Return the values, those of a list among them one by one."""
+    several = (list, tuple, set, frozenset)
+    return [v for value in values for v in (value if isinstance(value, several) else [value])]
+
+
 def contains(*texts: str) -> dict[str, list[str]]:
     """Return a filter's value: the key contains one of these texts.
 
@@ -45,7 +51,7 @@ def contains(*texts: str) -> dict[str, list[str]]:
     >>> list(df.index.unique("recipient_domain"))
     ['hotmail.co.uk', 'hotmail.com', 'hotmail.fr']
     """
-    return {"contains": list(texts)}
+    return {"contains": _flat(texts)}
 
 
 def not_contains(*texts: str) -> dict[str, list[str]]:
@@ -71,7 +77,7 @@ def not_contains(*texts: str) -> dict[str, list[str]]:
     >>> mg.not_contains("test")
     {'not contains': ['test']}
     """
-    return {"not contains": list(texts)}
+    return {"not contains": _flat(texts)}
 
 
 def is_not(*values: str) -> dict[str, list[str]]:
@@ -97,7 +103,7 @@ def is_not(*values: str) -> dict[str, list[str]]:
     >>> mg.is_not("Gmail", "Google Workspace")
     {'!=': ['Gmail', 'Google Workspace']}
     """
-    return {"!=": list(values)}
+    return {"!=": _flat(values)}
 
 
 def read_where(
@@ -163,6 +169,8 @@ def _predicate(key: str, comparator: str, given: Any, argument: str) -> Predicat
 
 
 def _text(key: str, value: Any, argument: str) -> str:
+    if type(value) is int:  # a code
+        return str(value)
     if not isinstance(value, str) or not value.strip():
         raise QueryError(f"{argument}={{{key!r}: ...}} holds {value!r}, which is no text")
     return value.strip()

@@ -52,7 +52,11 @@ def with_meta(frame: pd.DataFrame, meta: Mapping[str, Any]) -> pd.DataFrame:
 
 def _bounded(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Shorten long lists and texts first; a hostile rest goes altogether."""
-    small: dict[str, Any] = {str(name)[:60]: _shortened(value) for name, value in meta.items()}
+    # Names of ids are of use together or not at all.
+    small: dict[str, Any] = {
+        str(name)[:60]: value if name == "names" else _shortened(value)
+        for name, value in meta.items()
+    }
     while len(json.dumps(small)) > _MOST_BYTES:
         longest = max(small, key=lambda name: len(json.dumps(small[name])))
         if small[longest] == _TOO_LONG:

@@ -20,8 +20,9 @@ from mgframe.metrics_parsing import Page
 from mgframe.paging import Pages
 from mgframe.parsing import read_time
 from mgframe.planning import Unsteady
+from mgframe.smtp import redact
 from mgframe.timespan import Window, buckets, floor, json_time, shift
-from mgframe.vocabulary import RESOLUTIONS
+from mgframe.vocabulary import NO_KEY, RESOLUTIONS
 
 Codes = NDArray[np.int64]
 
@@ -38,6 +39,7 @@ class Part:
     times: pd.DatetimeIndex | None
     combos: Codes
     pages: list[Page]
+    region: str
 
     @property
     def counts(self) -> list[str]:
@@ -58,16 +60,21 @@ def metrics_frame(query: Query, series: Sequence[str], read: list[Pages]) -> pd.
         _part(query, levels, region, [answer.body for answer in pages])
         for region, pages in zip(series, read, strict=True)
     ]
+    _refuse_other_windows(query, read)
     answered = _answered(query, answers[0].body, parts, answered_at)
     meta = _meta(query, answers, answered, answered_at)
+    _warn_of_nothing(query, parts)
+    _warn_of_no_key(query, answers)
     present = _present(query, levels, parts)
     if not len(present):
         return empty_frame(_index_names(query, levels), query.counts, meta=meta)
     grid = _grid(query, answered, answered_at)
     index, places = _index(query, levels, parts, present, grid)
-    counts = _filled(parts, places, len(index))
+    counts = _filled(parts, places, index, add=_merges(answers))
     if not query.timed and answered.start < kept_since(answered.resolution, answered_at):
         counts = unknown_totals(counts, answered)
+    if "complained" in counts and query.is_silent():
+        counts["complained"] = pd.array([None] * len(index), dtype="Int64")
     at = answered_at if query.timed else None
     return check_frame(build(index, counts, answered_at=at, meta=meta))
 
@@ -100,7 +107,7 @@ def _part(query: Query, levels: dict[str, list[str]], region: str, pages: list[P
     times = None
     if query.timed:
         times = _times(np.concatenate([_stamps(page) for page in pages]))
-    part = Part(times, combos, pages)
+    part = Part(times, combos, pages, region)
     _warn_of_silence(query, part)
     return part
 
@@ -125,7 +132,29 @@ def _warn_of_silence(query: Query, part: Part) -> None:
         warn(f"{query.endpoint} was asked for {', '.join(silent)} but did not report it; NA")
 
 
+def _warn_of_nothing(query: Query, parts: list[Part]) -> None:
+    """Warn where a filter matches nothing: it may be misspelt, and zeros alone would not tell."""
+    if query.predicates and not query.values and not any(len(part.combos) for part in parts):
+        keys = dict.fromkeys(p["attribute"] for p in query.predicates)
+        warn(
+            f"nothing matches where={'; '.join(_filters(query))}: is every value spelt as "
+            f"mg.metrics(by={next(iter(keys))!r}) has it?"
+        )
+
+
+def _warn_of_no_key(query: Query, answers: list[Answer]) -> None:
+    for key in sorted({key for answer in answers for key in answer.body.lacking}):
+        warn(f"{query.endpoint} left some rows without a {key}; they are under '{NO_KEY}'")
+
+
 # ---------------------------------------------------------------- time
+
+
+def _refuse_other_windows(query: Query, read: list[Pages]) -> None:
+    """Refuse chunks of counts, or regions, that were answered for different windows."""
+    told = {tuple(sorted(pages[0].body.envelope.items())) for pages in read}
+    if len(told) > 1:
+        raise Unsteady(f"{query.endpoint} answered different windows to requests of one question")
 
 
 def _answered(query: Query, first: Page, parts: list[Part], answered_at: pd.Timestamp) -> Window:
@@ -179,9 +208,10 @@ def _refuse_other_zone(
                 f"{query.endpoint} answered the bucket {times.max():%Y-%m-%d %H:%M} UTC, which "
                 f"begins after the answer itself ({answered_at:%Y-%m-%d %H:%M} UTC): {reason}"
             )
-    shift = start - query.window.start
-    whole = shift == end - query.window.end and pd.Timedelta(0) < abs(shift) <= _FURTHEST
-    if width == "hour" and whole:
+    shift, last = start - query.window.start, end - query.window.end
+    # At both ends, and as far but for the hour by which a clock changes.
+    shifted = min(abs(shift), abs(last)) > pd.Timedelta(0) and abs(shift) <= _FURTHEST
+    if width == "hour" and shifted and abs(shift - last) <= pd.Timedelta(hours=1):
         raise ResponseError(
             f"{query.endpoint} answered hours shifted by {shift / pd.Timedelta(hours=1):+g} h: "
             f"{reason}"
@@ -218,19 +248,16 @@ def _index(
     grid: pd.DatetimeIndex | None,
 ) -> tuple[pd.MultiIndex, list[Codes]]:
     """Return the index of the frame, and the place in it of each part's rows."""
-    places = [_place(part, present, grid) for part in parts]
-    rows = np.arange((1 if grid is None else len(grid)) * len(present))
-    if not query.fill:
-        rows = np.unique(np.concatenate(places))
-    if len(rows) > _MOST_ROWS:
+    dense = (1 if grid is None else len(grid)) * len(present)
+    if query.fill and dense > _MOST_ROWS:
         raise QueryError(
-            f"the dense frame would have {len(rows):,} rows; fill=False keeps those that the "
-            "answer has, or ask for fewer keys or a shorter window"
+            f"the dense frame would have {dense:,} rows; fill=False keeps those that the answer "
+            "has, or ask for fewer keys or a shorter window"
         )
+    places = [_place(part, present, grid) for part in parts]
+    rows = np.arange(dense) if query.fill else np.unique(np.concatenate(places))
     index = _multi_index(query, levels, present, grid, rows)
     places = places if query.fill else [np.searchsorted(rows, place) for place in places]
-    for place in places:
-        _refuse_repeated(index, place)
     return index, places
 
 
@@ -266,28 +293,50 @@ def _refuse_repeated(index: pd.MultiIndex, place: Codes) -> None:
     if seen.max(initial=0) > 1:
         twice = row_text(index[int(seen.argmax())])
         raise Unsteady(
-            f"the answer holds the row {twice} twice, as when an account counts on "
-            "while its pages are read, or two spellings of a key are one here"
+            f"the answer holds the row {twice} twice, as when an account counts on while its pages "
+            "are read"
         )
 
 
-def _filled(parts: list[Part], places: list[Codes], rows: int) -> dict[str, Any]:
+def _merges(answers: list[Answer]) -> bool:
+    """Return whether two spellings of the answers are one key here, so that rows are added up."""
+    spellings: dict[tuple[str, str], set[str | None]] = {}
+    for answer in answers:
+        for key, labels in answer.body.keys.items():
+            for value, texts in labels.spellings.items():
+                spellings.setdefault((key, value), set()).update(texts)
+    return any(len(texts) > 1 for texts in spellings.values())
+
+
+def _filled(
+    parts: list[Part], places: list[Codes], index: pd.MultiIndex, *, add: bool
+) -> dict[str, Any]:
     """Return the counts of all rows; what the answer leaves out is 0, of a count it has."""
     data: dict[str, NDArray[np.int64]] = {}
     unknown: dict[str, NDArray[np.bool_]] = {}
     for part, place in zip(parts, places, strict=True):
+        if not add:
+            _refuse_repeated(index, place)
         for name in part.counts:
             if name not in data:
-                data[name] = np.zeros(rows, np.int64)
-                unknown[name] = np.full(rows, part.is_silent(name))
+                data[name] = np.zeros(len(index), np.int64)
+                unknown[name] = np.zeros(len(index), np.bool_)
+            if part.is_silent(name):
+                unknown[name][_rows_of_region(index, part.region)] = True
         first = 0
         for page in part.pages:  # one by one: all of them joined would be as large as the frame
             where = place[first : first + page.size]
             for name, values in page.counts.items():
-                data[name][where] = values.to_numpy(dtype="int64", na_value=0)
-                unknown[name][where] = values.isna()
+                np.add.at(data[name], where, values.to_numpy(dtype="int64", na_value=0))
+                unknown[name][where[values.isna()]] = True
             first += page.size
     return {name: pd.arrays.IntegerArray(data[name], unknown[name]) for name in data}
+
+
+def _rows_of_region(index: pd.MultiIndex, region: str) -> Any:
+    if "region" not in index.names:
+        return slice(None)
+    return np.asarray(index.get_level_values("region") == region)
 
 
 # ---------------------------------------------------------------- what the frame knows
@@ -319,11 +368,16 @@ def _request(query: Query) -> dict[str, Any]:
     kept = ("start", "end", "duration", "resolution", "dimensions", "include_subaccounts")
     request = {name: asked[name] for name in kept if name in asked}
     if query.predicates:
-        request["where"] = [
-            f"{p['attribute']} {p['comparator']} " + ", ".join(v["value"] for v in p["values"])
-            for p in query.predicates
-        ]
+        request["where"] = _filters(query)
     return request
+
+
+def _filters(query: Query) -> list[str]:
+    """Return the filters in words, without anybody's address."""
+    return [
+        redact(f"{p['attribute']} {p['comparator']} {', '.join(v['value'] for v in p['values'])}")
+        for p in query.predicates
+    ]
 
 
 def _names(answers: list[Answer]) -> dict[str, dict[str, str]]:

@@ -98,8 +98,9 @@ def metrics(
         An argument is wrong, a count has no such key, or Mailgun keeps nothing of the window;
         nothing was sent.
     ResponseError
-        The pages hold fewer rows than their total, contradict each other twice, or the hours are
-        not UTC's although they say so.
+        The pages hold fewer rows than their total, contradict each other twice, or the hours show
+        that they are not UTC's although they say so (:func:`mgframe.reconcile` finds it where they
+        do not show it).
     ApiError, TransportError
         See :mod:`mgframe.errors`; the message names the page.
 
@@ -198,6 +199,7 @@ def usage(
     (3, 1)
     """
     client = client_of(client)
+    by = by[0] if isinstance(by, list | tuple) and len(by) == 1 else by
     if by not in (None, "subaccount"):
         raise QueryError(
             f"by={by!r}: usage is counted by subaccount or for the whole account"
@@ -272,8 +274,8 @@ def names(client: Client, key: str) -> dict[str, str]:
     if key == "subaccount":
         table = directory.subaccounts(client=client)
         client.remember({key: dict(zip(table["id"], table["name"], strict=True))})
-    elif key not in client.names:
+    elif key not in client.named:
         counted = "opened" if "delivered" in KEYS[key].lacks else "delivered"
         metrics(counted, by=key, last="30d", resolution="total", client=client)
-        client.remember({key: {}})
+        client.named.add(key)
     return dict(client.names.get(key, {}))

@@ -11,10 +11,19 @@ import pandas as pd
 
 from mgframe.client import Call, Client
 from mgframe.errors import QueryError, suggestion
+from mgframe.feedback import without_feedback_loop
 from mgframe.filtering import Predicate, Where, read_where
 from mgframe.framing import kept_since
-from mgframe.timespan import Window, api_time, resolve
-from mgframe.vocabulary import COUNTS, KEYS, RATES, RETENTION_DAYS, in_order
+from mgframe.timespan import Window, api_time, names_hour, resolve
+from mgframe.vocabulary import (
+    COUNTS,
+    KEYS,
+    PROVIDER_LEVELS,
+    RATES,
+    RETENTION_DAYS,
+    USAGE_COUNTS,
+    in_order,
+)
 
 #: What the Metrics API groups and filters by, beside time.
 MetricsKey = Literal[
@@ -78,6 +87,16 @@ class Query:
     def level(self, key: str) -> str:
         """Return what the frame calls a key."""
         return dict(zip(self.keys or ("account",), self.levels, strict=False)).get(key, key)
+
+    def is_silent(self) -> bool:
+        """Whether only providers are asked about that report no complaints."""
+        return any(
+            predicate["attribute"] in PROVIDER_LEVELS
+            and predicate["comparator"] == "="
+            and len(without_feedback_loop(texts)) == len(texts)
+            for predicate in self.predicates
+            for texts in [[value["value"] for value in predicate["values"]]]
+        )
 
     def chunks(self) -> list[tuple[str, ...]]:
         """Return the counts of each request: as few requests as the limit of counts allows."""
@@ -176,12 +195,18 @@ def read_metrics_window(
     timed = resolution != TOTAL
     found = resolve(
         **window,
-        resolution=resolution if timed else None,
+        resolution=resolution if timed else _width_of_total(window),
         now=client.now(),
         duration_sets_resolution=False,
     )
     refuse_forgotten(found, client)
     return found, timed
+
+
+def _width_of_total(window: Mapping[str, Any]) -> str | None:
+    """Return hours where an edge lies inside a day, so that a total holds no more than asked."""
+    edges = [edge for edge in (window.get("start"), window.get("end")) if edge is not None]
+    return "hour" if any(names_hour(edge) for edge in edges) else None
 
 
 def refuse_forgotten(window: Window, client: Client) -> None:
@@ -232,9 +257,11 @@ def read_counts(
         return tuple(in_order(name for name in _default_counts() if not _lacking(name, keys)))
     named = _listed(counts)
     if not named:
-        raise QueryError("counts is empty; leave it out for all that the rates need")
+        raise QueryError("counts is empty; leave it out for all")
     wanted: dict[str, None] = {}
     for name in named:
+        if not isinstance(name, str):
+            raise QueryError(f"counts={counts!r} must be names of counts, such as 'delivered'")
         parts = _parts(name, among)
         for part in parts:
             if key := _lacking(part, keys):
@@ -261,7 +288,9 @@ def _parts(name: str, among: Mapping[str, Any]) -> list[str]:
     bare = str(name).removesuffix("_count")
     if bare not in among:
         near = suggestion(bare, [*among, *(RATES if among is COUNTS else ())])
-        raise QueryError(f"{name!r} is no count{near}; see mg.explain()")
+        other = "mg.usage()" if bare in USAGE_COUNTS else "mg.metrics()" if bare in COUNTS else ""
+        near = f" here; {other} has it" if other else near
+        raise QueryError(f"counts: {name!r} is no count{near}; see mg.explain()")
     return [bare]
 
 

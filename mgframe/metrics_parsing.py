@@ -6,7 +6,7 @@ A page is reduced to arrays as soon as it comes: decoded JSON takes some twenty 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -27,10 +27,14 @@ _TIME: Final = "time"
 
 @dataclass(frozen=True)
 class Labels:
-    """The keys of a page's rows in one dimension: a code a row, and what the codes stand for."""
+    """The keys of a page's rows in one dimension: a code a row, and what the codes stand for.
+
+    `spellings` are the texts of the answer that each value stands for, None where it has none.
+    """
 
     codes: NDArray[np.int64]
     values: list[str]
+    spellings: dict[str, set[str | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Page:
 
     `times` is None where the window is one total, `keys` are in the order asked, `counts` has one
     masked integer array for each count, `names` what `display_value` calls a key, by level, where
-    it is another text. `envelope` is what surrounds the items.
+    it is another text. `envelope` is what surrounds the items, `lacking` are the keys that some row
+    does not have.
     """
 
     size: int
@@ -49,6 +54,7 @@ class Page:
     keys: dict[str, Labels]
     counts: dict[str, Any]
     names: dict[str, dict[str, str]]
+    lacking: frozenset[str] = frozenset()
 
 
 def read_page(body: Json, keys: Sequence[str], counts: Sequence[str], *, timed: bool) -> Page:
@@ -74,18 +80,19 @@ def read_page(body: Json, keys: Sequence[str], counts: Sequence[str], *, timed: 
         labels,
         _counts(metrics, counts),
         {key: found for key, found in names.items() if found},
+        frozenset(key for key in keys if None in columns[key]),
     )
 
 
 def same_rows(page: Page, other: Page) -> bool:
-    """Return whether two pages are about the same times and keys."""
-    if page.times is not None and not page.times.equals(other.times):
-        return False
-    return page.size == other.size and all(
-        labels.values == other.keys[key].values
-        and np.array_equal(labels.codes, other.keys[key].codes)
-        for key, labels in page.keys.items()
-    )
+    """Return whether two pages are about the same times and keys, in whatever order."""
+    return page.size == other.size and _rows_of(page) == _rows_of(other)
+
+
+def _rows_of(page: Page) -> list[tuple[Any, ...]]:
+    columns: list[list[Any]] = [] if page.times is None else [page.times.asi8.tolist()]
+    columns += [[labels.values[code] for code in labels.codes] for labels in page.keys.values()]
+    return sorted(zip(*columns, strict=True))
 
 
 def _items(body: Json) -> tuple[list[list[Json]], list[dict[str, Json]]]:
@@ -156,10 +163,14 @@ def _labels(key: str, members: list[Json]) -> tuple[Labels, dict[str, str]]:
     place = {value: code for code, value in enumerate(values)}
     code = {value: place[label] for value, label in known.items()}
     codes = np.fromiter(map(code.__getitem__, said), dtype=np.int64, count=len(said))
+    spellings: dict[str, set[str | None]] = {}
+    for text, label in known.items():
+        spellings.setdefault(label, set()).add(text)
+    labels = Labels(codes, values, spellings)
     if shown == said:
-        return Labels(codes, values), {}
+        return labels, {}
     pairs = _distinct(zip(said, shown, strict=True))
-    return Labels(codes, values), _names((known[value], name) for value, name in pairs)
+    return labels, _names((known[value], name) for value, name in pairs)
 
 
 def _names(shown: Iterable[tuple[str, Json]]) -> dict[str, str]:

@@ -103,7 +103,7 @@ def _next(one: Series, read: Pages) -> list[Call]:
         held = sum(one.rows(answer.body) for answer in read)
         if not one.rows(read[-1].body):
             return []
-        if len(read) > 1 and one.same(read[-2].body, read[-1].body):
+        if any(one.same(page.body, read[-1].body) for page in read[:-1]):
             raise Unsteady(
                 f"{name_of(read[0].call)} answered the same page again for the rows after it, so "
                 "that its end cannot be found; ask for fewer rows"
@@ -130,8 +130,8 @@ def _joined(series: Sequence[Series], pages: list[Pages], answers: list[Answer])
 
 
 def _refuse_contradictions(one: Series, read: Pages) -> None:
-    totals = [one.total(answer.body) for answer in read]
-    if totals[0] is None:
+    totals = [t for t in (one.total(answer.body) for answer in read) if t is not None]
+    if not totals or one.total(read[0].body) is None:
         return
     rows, name = sum(one.rows(answer.body) for answer in read), name_of(read[0].call)
     if len(set(totals)) > 1:

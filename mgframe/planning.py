@@ -222,6 +222,8 @@ def regions_of(client: Client, regions: str | Iterable[str] | None) -> tuple[str
     """
     if regions is None:
         return ("",)
+    if not isinstance(regions, Iterable):
+        raise QueryError(f"regions={regions!r} must be 'us', 'eu' or a list of them")
     names = tuple(dict.fromkeys([regions] if isinstance(regions, str) else regions))
     for name in names:
         if name not in client.addresses:

@@ -176,6 +176,8 @@ def _quotients(
             rows[1:] = _interval_of(rate, sides, spread, level)
         if rate.name == "complaint_rate":
             rows[:, silent_rows(index) | mixed_rows(index, meta_of(frame))] = np.nan
+            if pool is not None:
+                rows[:, pool.everywhere(silent_rows(frame.index))] = np.nan
             _warn_of_mixed(frame, rate, index)
     _warn_of_rows_left_out(left_out, len(frame))
     return values

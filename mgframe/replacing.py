@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 import pandas as pd
 
+from mgframe.answering import origin
 from mgframe.asking import KEY_GROUPS, Params, account_key
 from mgframe.client import Client
 from mgframe.directory import active, listing
-from mgframe.errors import NotFound, QueryError, suggestion
-from mgframe.framing import make_index, meta_of, with_meta
-from mgframe.metrics_asking import METRICS_PATH, Query, read_predicates, refuse_forgotten
+from mgframe.errors import NotFound, QueryError, suggestion, warn
+from mgframe.framing import empty_frame, make_index, meta_of, with_meta
+from mgframe.metrics_asking import Query, read_predicates, refuse_forgotten
 from mgframe.metrics_querying import ask
 from mgframe.planning import Question
 from mgframe.timespan import Window, check_resolution, floor
@@ -66,12 +68,14 @@ def domains_by_metrics(
     events: Sequence[str],
     window: Window,
     *,
+    on_error: str = "raise",
     progress: bool | None = None,
 ) -> Question:
     """Ask these domains, or all active ones, in one query."""
     if names is None:
-        return listing(client, lambda table: _of_domains(client, active(table), events, window))
-    question = _of_domains(client, names, events, window, progress=progress, check=True)
+        return _after_listing(client, active, events, window)
+    check = partial(_known, client, on_error)
+    question = _of_domains(client, names, events, window, progress=progress, then=check)
     assert isinstance(question, Question)
     return question
 
@@ -81,7 +85,20 @@ def snapshot_by_metrics(
 ) -> Question:
     """Ask one bucket of every domain that the account lists."""
     window = Window(moment, moment, check_resolution(resolution))
-    return listing(client, lambda table: _of_domains(client, list(table["name"]), events, window))
+    return _after_listing(client, lambda table: list(table["name"]), events, window)
+
+
+def _after_listing(
+    client: Client,
+    names_of: Callable[[pd.DataFrame], list[str]],
+    events: Sequence[str],
+    window: Window,
+) -> Question:
+    """Ask which domains there are, then all of them in one query."""
+    question = listing(client, lambda table: _of_domains(client, names_of(table), events, window))
+    return replace(
+        question, follow_up="the pages of one query about all domains, 10 counts a request"
+    )
 
 
 def _of_domains(
@@ -91,22 +108,18 @@ def _of_domains(
     window: Window,
     *,
     progress: bool | None = None,
-    check: bool = False,
+    then: Callable[[pd.DataFrame], pd.DataFrame | Question] | None = None,
 ) -> pd.DataFrame | Question:
-    query = _query(
-        client,
-        events,
-        window,
-        keys=("domain",),
-        predicates=tuple(read_predicates({"domain": list(names)})) if names else (),
-        values=tuple(names),
-    )
+    query = _query(client, events, window, keys=("domain",), values=tuple(names))
+    if not names:
+        meta = origin(client, query.endpoint, [], {})
+        return empty_frame(["time", "domain"], counts_of(events), meta=meta)
+    query = replace(query, predicates=tuple(read_predicates({"domain": list(names)})))
     refuse_forgotten(window, client)
-    then = (lambda frame: _known(client, frame)) if check else None
     return ask(query, then, progress=progress)
 
 
-def _known(client: Client, frame: pd.DataFrame) -> pd.DataFrame | Question:
+def _known(client: Client, on_error: str, frame: pd.DataFrame) -> pd.DataFrame | Question:
     """Return the frame once every domain that has no mail is known to be the account's own.
 
     The Metrics API has no rows both for a quiet domain and for one that does not exist.
@@ -117,17 +130,20 @@ def _known(client: Client, frame: pd.DataFrame) -> pd.DataFrame | Question:
         return frame
 
     def checked(table: pd.DataFrame) -> pd.DataFrame:
-        foreign = [name for name in quiet if name not in set(table["name"])]
-        if foreign:
+        foreign = sorted(set(quiet) - set(table["name"]))
+        if not foreign:
+            return frame
+        if on_error == "raise" or len(foreign) == len(sent):
             raise NotFound(
                 404,
-                "domain not found",
-                endpoint=f"POST {METRICS_PATH}",
+                f"the account has no domain {', '.join(foreign)}",
                 region=client.region,
-                hint=f"Asked about {', '.join(foreign)}. mg.domains() lists the domains of this "
-                "account and region",
+                hint="mg.domains() lists those of this account and region",
             )
-        return frame
+        warn(f"the account has no domain {', '.join(foreign)}; no rows for it")
+        kept = frame[~frame.index.get_level_values("domain").isin(foreign)]
+        failed = dict.fromkeys(foreign, NotFound.__name__)
+        return with_meta(_remade(kept), {**meta_of(frame), "failed": failed})
 
     return listing(client, checked)
 

@@ -22,6 +22,8 @@ REGION_VARIABLES: Final = ("MAILGUN_REGION", "MAILGUN_API_REGION")
 def _setting(name: str, argument: str | None, variables: Iterable[str]) -> tuple[str, str | None]:
     """Return where a setting comes from and its value."""
     if argument is not None:
+        if not isinstance(argument, str):
+            raise ConfigurationError(f"{name} must be text, got {type(argument).__name__}")
         return name, argument.strip()
     given = ((variable, os.environ.get(variable, "").strip()) for variable in variables)
     return next((pair for pair in given if pair[1]), (name, None))
@@ -80,7 +82,7 @@ def read_addresses(
         raise ConfigurationError(
             f"base_url gives addresses for {list(base_url)}; the regions are 'us' and 'eu'"
         )
-    addresses = {name: _parsed_url(base_url[name], "base_url")[0] for name in base_url}
+    addresses = {name: read_address(base_url[name], None)[0] for name in base_url}
     own = region or next(iter(addresses))
     if own not in addresses:
         raise ConfigurationError(f"region={region!r} has no address in base_url")

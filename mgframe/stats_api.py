@@ -168,7 +168,7 @@ def domain_totals(
         Show a progress bar; by default on a terminal or in a notebook, for more than one request.
     api : {"stats", "metrics"}, default "stats"
         As in :func:`mgframe.account_totals`; the Metrics API is asked for all domains at once, so
-        that one failure is an error for all.
+        that ``on_error="warn"`` is about domains that the account does not have.
     client : Client, optional
         Whom to ask; by default a client made from the environment.
 
@@ -203,7 +203,9 @@ def domain_totals(
     chosen, whether = read_events(events), check_on_error(on_error)
     if replaced:
         names = None if domain is None else read_domains(domain)
-        return domains_by_metrics(client, names, chosen, window, progress=progress)
+        return domains_by_metrics(
+            client, names, chosen, window, on_error=whether, progress=progress
+        )
     params = window_params(chosen, window)
     endpoint = "GET /v3/{domain}/stats/total"
     asked = Asked(client, endpoint, "domain", chosen, window, params=params)

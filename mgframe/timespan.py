@@ -371,6 +371,14 @@ def _last_moment(end: Moment, resolution: str, zone: tzinfo | None) -> pd.Timest
     return _in_utc(shift(local, 1, named), zone) - pd.Timedelta(hours=1)
 
 
+def names_hour(moment: Moment) -> bool:
+    """Return whether an edge names a time of day and not a whole day or month."""
+    if _bare(moment) != "hour":
+        return False
+    stamp = read_moment(moment, argument="window")
+    return bool(stamp != floor(stamp, "day"))
+
+
 def _bare(moment: Moment) -> str:
     """Return what a text or date without a time names: a day, a month, else an hour."""
     if isinstance(moment, str):

@@ -175,7 +175,7 @@ def test_answers_that_never_come_whole_are_a_transport_error(connect, server, fa
 
 def test_slow_server_is_a_transport_error_after_the_retries(connect, server):
     with pytest.raises(TransportError, match=r"in 2 attempts: .*timed out.*longer timeout="):
-        connect(timeout=(1.0, 0.05), retries=1).send(get("/slow"))
+        connect(timeout=(1.0, 0.3), retries=1).send(get("/slow"))
     assert len(server.seen) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -196,7 +197,8 @@ def test_sums_are_added_up_and_the_columns_are_in_order() -> None:
 
 
 def test_rows_without_a_key_are_under_none() -> None:
-    frame = answered(rows((day(2), None, 3), (day(2), "a.com", 1)), by="domain", **DAYS)
+    with pytest.warns(MgframeWarning, match=r"without a domain; they are under '\(none\)'"):
+        frame = answered(rows((day(2), None, 3), (day(2), "a.com", 1)), by="domain", **DAYS)
     assert set(frame.index.unique("domain")) == {"(none)", "a.com"}
     assert frame["delivered"].sum() == 4
 
@@ -383,7 +385,8 @@ def test_a_count_that_no_row_reports_is_unknown_with_a_warning() -> None:
 
 def test_a_frame_says_what_was_asked_and_what_came() -> None:
     where = {"domain": ["a.com", "b.com"], "tag": mg.not_contains("test")}
-    known = meta_of(answered([], by="domain", where=where, subaccounts=True, **DAYS))
+    with pytest.warns(MgframeWarning, match=r"nothing matches where=domain = a.com, b.com; tag"):
+        known = meta_of(answered([], by="domain", where=where, subaccounts=True, **DAYS))
     assert known == {
         "endpoint": "POST /v1/analytics/metrics",
         "region": "other",
@@ -425,3 +428,15 @@ def test_counts_are_not_shared_between_columns() -> None:
     frame.loc[frame.index[0], "opened"] = 5
     assert frame["delivered"].tolist() == [0, 0, 0]
     assert np.array_equal(frame["opened"].to_numpy("int64"), [5, 0, 0])
+
+
+@pytest.mark.parametrize("spelt", ["Unknown", None])
+def test_two_spellings_of_a_key_are_added_up(spelt: str | None) -> None:
+    other = "unknown" if spelt else ""
+    cells = ((spelt, 3), (other, 4))
+    items = [item({"time": day(2), "country": name}, {"opened": n}) for name, n in cells]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MgframeWarning)
+        frame = answered(items, "opened", by="country", **DAYS)
+    assert frame["opened"].sum() == 7
+    assert set(frame.index.unique("country")) == {"unknown" if spelt else "(none)"}

@@ -55,6 +55,11 @@ from mgframe.vocabulary import COUNTS, USAGE_COUNTS
 PAGE = 7
 DAYS: dict[str, Any] = {"start": "2026-11-01", "end": "2026-11-12"}
 
+#: What odd rows and filters are warned of is tested by itself.
+QUIET = pytest.mark.filterwarnings(
+    "ignore:.*(left some rows|nothing matches|answered days|did not report)"
+)
+
 
 @pytest.fixture
 def paged() -> Iterator[None]:
@@ -122,6 +127,7 @@ def to_ask(counts: list[str]) -> list[str]:
     return [name for name in counts if not (name in SUMS and set(SUMS[name]) <= set(counts))]
 
 
+@QUIET
 @settings(unhurried, max_examples=60)
 @given(queries(), st.integers(0, 2**32 - 1), st.integers(0, 60), st.booleans())
 def test_the_pieces_of_a_plan_rejoin_to_one_unlimited_query(
@@ -167,6 +173,7 @@ def test_each_count_is_asked_once_in_the_fewest_requests_and_sums_are_not(
     assert len(session.asked) == math.ceil(len(asked) / 10)
 
 
+@QUIET
 def test_all_counts_by_all_rates_are_one_frame(paged: None) -> None:
     account = Account(random_rows(3, 80))
     session = Session(account)
@@ -368,6 +375,7 @@ def test_rows_that_change_places_between_pages_never_give_a_wrong_frame(seed: in
 HOSTS = {"us": "http://127.0.0.1:8001", "eu": "http://127.0.0.1:8002"}
 
 
+@QUIET
 @pytest.mark.usefixtures("paged")
 def test_regions_are_asked_each_at_its_own_address_and_told_apart() -> None:
     accounts = {"us": Account(random_rows(1, 40)), "eu": Account(random_rows(2, 25))}
@@ -606,7 +614,7 @@ def test_usage_can_be_told_by_subaccount_and_as_a_total() -> None:
         ({"by": "domain"}, "by='domain': usage is counted by subaccount or for the whole account"),
         ({"by": "subacount"}, "did you mean 'subaccount'?; mg.metrics() has the other keys"),
         ({"by": "time"}, "usage is counted by subaccount"),
-        ({"by": ["subaccount"]}, "usage is counted by subaccount"),
+        ({"by": ["subaccount", "domain"]}, "usage is counted by subaccount"),
         ({"resolution": "hour"}, "usage is counted by day"),
         ({"last": "24h"}, "usage is counted by day"),
         ({"start": "2024-08-01", "resolution": "month"}, "Mailgun has usage since 2024-09-01"),
@@ -637,14 +645,18 @@ def test_names_of_pools_are_asked_once_and_remembered() -> None:
     assert mg.names(client, "ip_pool") == {"p1": "Marketing"}
 
 
-def test_names_that_an_answer_told_need_no_request() -> None:
+def test_names_are_all_asked_once_and_what_answers_told_is_kept() -> None:
     items = [item({"time": at("2026-11-02"), "ip_pool": "p1"}, {"delivered": 1},
                   {"ip_pool": "Shop"})]  # fmt: skip
     session = Session(lambda question, number: body_of(items))
     client = client_of(session)
     mg.metrics("delivered", by="ip_pool", client=client, **DAYS)
-    assert mg.names(client, "ip_pool") == {"p1": "Shop"}
-    assert len(session.asked) == 1
+    items[0]["dimensions"][1] |= {"value": "p2", "display_value": "News"}
+    del items[0]["dimensions"][0]
+    # A narrow answer told of one pool alone.
+    assert mg.names(client, "ip_pool") == {"p1": "Shop", "p2": "News"}
+    assert mg.names(client, "ip_pool") == {"p1": "Shop", "p2": "News"}
+    assert len(session.asked) == 2
 
 
 @pytest.mark.parametrize("key", ["country", "device", "bot"])
@@ -661,3 +673,74 @@ def test_names_of_a_key_that_does_not_exist_are_refused() -> None:
 
 def test_the_clock_of_these_tests_is_the_accounts() -> None:
     assert client_of(Session(Account([]))).now() == NOW
+
+
+# ---------------------------------------------------------------- what a filter means
+
+
+def test_complaints_of_providers_that_report_none_are_unknown_and_not_zero(demo: mg.Client) -> None:
+    for where in ({"recipient_provider": "Gmail"}, {"recipient_domain": ["gmail.com"]}):
+        frame = mg.metrics(["delivered", "complained"], where=where, last="3d", client=demo)
+        assert frame["complained"].isna().all()
+        assert frame["delivered"].gt(0).all()
+    mixed = {"recipient_provider": ["Gmail", "Yahoo"]}
+    frame = mg.metrics("complained", where=mixed, last="3d", client=demo)
+    assert frame["complained"].notna().all()
+
+
+def test_a_filter_that_matches_nothing_is_said(demo: mg.Client) -> None:
+    with pytest.warns(MgframeWarning, match=r"nothing matches where=recipient_provider = Gmial"):
+        frame = mg.metrics(
+            "delivered", where={"recipient_provider": "Gmial"}, last="2d", client=demo
+        )
+    assert frame["delivered"].tolist() == [0, 0]
+
+
+def test_a_total_between_hours_holds_no_more_than_these_hours(demo: mg.Client) -> None:
+    window = {"start": "2026-11-10 12:00", "end": "2026-11-10 18:00", "client": demo}
+    hours = mg.metrics("delivered", resolution="hour", **window)
+    total = mg.metrics("delivered", resolution="total", **window)
+    assert total["delivered"].item() == hours["delivered"].sum()
+
+
+def test_an_address_in_a_filter_does_not_reach_the_frame(demo: mg.Client) -> None:
+    with pytest.warns(MgframeWarning, match="nothing matches"):
+        frame = mg.metrics(
+            "delivered", where={"tag": "joe.bloggs@example.com"}, last="2d", client=demo
+        )
+    assert "joe" not in str(frame.attrs)
+
+
+@pytest.mark.parametrize(
+    ("ask", "match"),
+    [
+        (lambda **o: mg.metrics([["a"]], **o), "must be names of counts"),
+        (lambda **o: mg.metrics("email_validation", **o), r"mg\.usage\(\) has it"),
+        (lambda **o: mg.usage("delivered", **o), r"mg\.metrics\(\) has it"),
+        (lambda **o: mg.metrics(regions=5, **o), "regions=5 must be"),
+    ],
+)
+def test_a_wrong_kind_of_argument_is_a_query_error(ask: Any, match: str, demo: mg.Client) -> None:
+    with pytest.raises(QueryError, match=match):
+        ask(client=demo)
+
+
+def test_a_list_in_contains_is_taken_value_by_value() -> None:
+    assert mg.contains(["a", "b"], "c") == {"contains": ["a", "b", "c"]}
+
+
+@QUIET
+def test_a_count_that_one_region_does_not_report_is_unknown_there_in_any_order() -> None:
+    def answer(question: dict[str, Any], number: int) -> Said:
+        count = {"delivered": 5} if question["url"].startswith(HOSTS["us"]) else {}
+        return body_of([item({"time": at("2026-11-02")}, count)])
+
+    window = {"start": "2026-11-01", "end": "2026-11-02"}
+    frames = [
+        mg.metrics("delivered", regions=order, client=client_of(Session(answer), base_url=HOSTS),
+                   **window)
+        for order in (["us", "eu"], ["eu", "us"])
+    ]  # fmt: skip
+    pd.testing.assert_frame_equal(*frames, check_like=True)
+    assert frames[0].xs("eu", level="region")["delivered"].isna().all()
+    assert frames[0].xs("us", level="region")["delivered"].tolist() == [0, 5]

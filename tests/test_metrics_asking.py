@@ -201,6 +201,7 @@ def test_a_filter_is_sent_in_mailguns_spelling(where: Any, sent: list[str]) -> N
     assert [value["label"] for value in predicate["values"]] == sent
 
 
+@pytest.mark.filterwarnings("ignore:nothing matches")
 def test_filters_are_joined_by_and_and_none_is_sent_without_one() -> None:
     where = {"tag": mg.not_contains("test"), "domain": ["a.com", "b.com"]}
     sent = asked("delivered", where=where)[0]["filter"]
@@ -312,6 +313,7 @@ def test_a_total_has_no_time_and_pages_of_a_thousand() -> None:
     assert asked("delivered", resolution="total")[0]["pagination"]["sort"] == ""
 
 
+@pytest.mark.filterwarnings("ignore:nothing matches")
 @settings(unhurried, max_examples=25)
 @given(counts, st.permutations(["a.com", "b.com"]), st.sampled_from([None, "domain", "tag"]))
 def test_the_same_question_gives_the_same_bodies(

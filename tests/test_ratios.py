@@ -547,12 +547,13 @@ def test_arguments_of_a_wrong_type_are_refused_in_words(options, argument):
         (
             "open_rate",
             "open_rate: the frame lacks unique_opened; fetch events=['delivered', 'opened'], "
-            "which bring the counts ['unique_opened', 'delivered']",
+            "which bring the counts ['unique_opened', 'delivered'], or ask mg.metrics() for these "
+            "counts",
         ),
         (
             "soft_bounce_rate",
             "soft_bounce_rate: the frame lacks soft_bounces; the Stats API does not report "
-            "soft_bounces",
+            "soft_bounces, mg.metrics(['soft_bounces', 'processed']) does",
         ),
     ],
 )
@@ -656,3 +657,11 @@ def test_every_rate_is_a_documented_function(name):
     assert function.__name__ == name
     assert list(inspect.signature(function).parameters) == ["frame", "by", "of", "rolling"]
     assert RATES[name].formula in function.__doc__
+
+
+def test_a_pool_of_silent_providers_alone_has_no_complaint_rate():
+    keys = {"domain": ["a.com", "b.com"], "recipient_provider": ["Gmail", "Yahoo"]}
+    frame = grid_of(2, keys, {"delivered": 10, "complained": 0})
+    gmail = frame[frame.index.get_level_values("recipient_provider") == "Gmail"]
+    assert rates(gmail, "complaint_rate", by="domain").isna().all(axis=None)
+    assert rates(frame, "complaint_rate", by="domain").notna().all(axis=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import random
 import warnings
 from typing import Any
@@ -14,14 +13,18 @@ import mgframe as mg
 from mgframe.asking import KEY_GROUPS
 from mgframe.framing import meta_of
 from mgframe.simulator import Model
+from mgframe.simulator.account import SHOP_SUBACCOUNT
 from mgframe.vocabulary import EVENTS
 
 NEWS, SHOP = "news.example.com", "shop.example.com"
+POOL, SUB = "66f0b1d2c7a94e5f80213b6c", SHOP_SUBACCOUNT
 
 
 def both(function: Any, *args: Any, **options: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", mg.MgframeWarning)  # the Stats API's own: rows without a key
+        warnings.simplefilter(
+            "ignore", mg.MgframeWarning
+        )  # the Stats API's own: rows without a key
         return function(*args, **options), function(*args, **options, api="metrics")
 
 
@@ -72,11 +75,17 @@ def drawn_question(draw: random.Random) -> tuple[Any, list[Any], dict[str, Any]]
         return mg.domain_snapshot, [day], {"resolution": draw.choice(["hour", "day"]), **events}
     if kind == "group":
         return mg.grouped_totals, [draw.choice(KEY_GROUPS)], options
-    where = {"domain": draw.choice([NEWS, SHOP])}
-    return mg.grouped_totals, [draw.choice([None, "ip", "tag", "total"])], options | {"where": where}
+    where = draw.choice(
+        [{"domain": NEWS}, {"domain": SHOP}, {"ip_pool": POOL}, {"subaccount": SUB}]
+    )
+    return (
+        mg.grouped_totals,
+        [draw.choice([None, "ip", "tag", "total"])],
+        options | {"where": where},
+    )
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(28))
 def test_any_question_has_the_same_answer_from_both(seed: int, demo: mg.Client) -> None:
     function, args, options = drawn_question(random.Random(seed))
     assert_equal(*both(function, *args, **options, client=demo))
@@ -114,10 +123,35 @@ def test_a_quiet_domain_has_zeros_in_both(serving: Any) -> None:
 
 
 def test_an_unknown_domain_is_not_found_and_not_zero(demo: mg.Client) -> None:
-    with pytest.raises(mg.NotFound, match=r"typo\.example\.com") as caught:
+    with pytest.raises(mg.NotFound, match=r"no domain typo\.example\.com") as caught:
         mg.domain_totals([NEWS, "typo.example.com"], last="2d", api="metrics", client=demo)
     assert caught.value.status == 404
     assert "mg.domains()" in str(caught.value)
+
+
+def test_an_unknown_domain_may_be_left_out_with_a_warning(demo: mg.Client) -> None:
+    names = [NEWS, "typo.example.com"]
+    with pytest.warns(mg.MgframeWarning, match=r"no domain typo\.example\.com; no rows for it"):
+        frame = mg.domain_totals(names, last="2d", api="metrics", on_error="warn", client=demo)
+    assert list(frame.index.unique("domain")) == [NEWS]
+    assert meta_of(frame)["failed"] == {"typo.example.com": "NotFound"}
+
+
+def test_an_account_without_an_active_domain_is_empty_in_both(
+    serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client = serving()
+    monkeypatch.setattr("mgframe.replacing.active", lambda table: [])
+    monkeypatch.setattr("mgframe.stats_api.active", lambda table: [])
+    stats, metrics = both(mg.domain_totals, last="2d", client=client)
+    assert stats.empty
+    assert metrics.empty
+    assert list(stats.index.names) == list(metrics.index.names)
+
+
+def test_a_plan_says_that_a_query_follows_the_list_of_domains(demo: mg.Client) -> None:
+    plan = mg.plan(mg.domain_totals, last="7d", api="metrics", client=demo)
+    assert "the pages of one query about all domains" in repr(plan)
 
 
 def test_a_quiet_domain_that_exists_is_zero_and_not_an_error(serving: Any) -> None:

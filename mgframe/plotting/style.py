@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import Formatter
 
-from mgframe.framing import is_simulated
-from mgframe.plotting.texts import wrapped
+from mgframe.framing import is_simulated, meta_of
+from mgframe.plotting.texts import plain, wrapped
 
 #: Five colours of Okabe and Ito and three of Paul Tol: each has a contrast of 3 to white, and any
 #: two stay apart under protanopia, deuteranopia and tritanopia.
@@ -112,12 +112,20 @@ def legend_beside(ax: Axes) -> None:
 
 def finish(ax: Axes, frame: pd.DataFrame, *, title: str, xlabel: str, notes: Iterable[str]) -> None:
     """Write title, x label with the notes below it, and the mark of simulated data."""
-    lines = [xlabel, *(wrapped(note, _NOTE_WIDTH) for note in dict.fromkeys(notes))]
+    told = [*_filters(frame), *notes]
+    lines = [xlabel, *(wrapped(note, _NOTE_WIDTH) for note in dict.fromkeys(told))]
     ax.set_xlabel("\n".join(line for line in lines if line), loc="left", fontsize="small")
     ax.xaxis.label.set_color(TEXT_GREY)
     ax.set_title(title, loc="left", fontsize="medium", fontweight="bold")
     if is_simulated(frame):
         _mark_simulated(ax)
+
+
+def _filters(frame: pd.DataFrame) -> list[str]:
+    """Return what the frame was narrowed to when it was fetched, as a note."""
+    request = meta_of(frame).get("request")
+    where = request.get("where") if isinstance(request, dict) else None
+    return [f"Only {plain('; '.join(map(str, where)))}."] if isinstance(where, list) else []
 
 
 def _mark_simulated(ax: Axes) -> None:
