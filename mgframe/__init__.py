@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
     from mgframe.analysis.attributing import attribute
     from mgframe.analysis.comparing import compare
+    from mgframe.analysis.dating import changepoints
+    from mgframe.analysis.monitoring import anomalies
     from mgframe.analysis.thresholds import thresholds
     from mgframe.bounces_api import bounce_classification
     from mgframe.checking import check_frame
@@ -90,6 +92,8 @@ _HOMES = {
     ),
     "analysis.attributing": ("attribute",),
     "analysis.comparing": ("compare",),
+    "analysis.dating": ("changepoints",),
+    "analysis.monitoring": ("anomalies",),
     "analysis.thresholds": ("thresholds",),
     "bounces_api": ("bounce_classification",),
     "checking": ("check_frame",),
@@ -189,11 +193,13 @@ __all__ = [
     "TransportError",
     "__version__",
     "account_totals",
+    "anomalies",
     "as_frame",
     "attribute",
     "block_rate",
     "bounce_classification",
     "bounce_rate",
+    "changepoints",
     "check_frame",
     "click_rate",
     "click_to_open_rate",

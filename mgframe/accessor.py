@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgframe import periods, ratios, reshaping, settling
-from mgframe.analysis import attributing, comparing, thresholds
+from mgframe.analysis import attributing, comparing, dating, monitoring, thresholds
 from mgframe.methods import OfFrame, method
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class MgAccessor(OfFrame):
     thresholds = method(thresholds.thresholds)
     compare = method(comparing.compare)
     attribute = method(attributing.attribute)
+    anomalies = method(monitoring.anomalies)
+    changepoints = method(dating.changepoints)
 
     @property
     def plot(self) -> PlotAccessor:

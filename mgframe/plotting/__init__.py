@@ -1,4 +1,4 @@
-"""Frames to matplotlib Axes: counts, rates, funnel, heatmap, comparison and attribution.
+"""Frames to matplotlib Axes: counts, rates, funnel, heatmap, control, comparison and attribution.
 
 Each function takes ``ax=`` (and makes one without), returns the Axes, shows nothing and changes no
 global style. What it draws is plain data: a line or bar group has the key as its ``gid`` and its
@@ -13,11 +13,21 @@ from __future__ import annotations
 
 from mgframe.methods import OfFrame, method
 from mgframe.plotting.comparison import attribution, compare
+from mgframe.plotting.controls import control
 from mgframe.plotting.grids import heatmap
 from mgframe.plotting.series import counts, rates
 from mgframe.plotting.stages import funnel
 
-__all__ = ["PlotAccessor", "attribution", "compare", "counts", "funnel", "heatmap", "rates"]
+__all__ = [
+    "PlotAccessor",
+    "attribution",
+    "compare",
+    "control",
+    "counts",
+    "funnel",
+    "heatmap",
+    "rates",
+]
 
 
 class PlotAccessor(OfFrame):
@@ -28,4 +38,5 @@ class PlotAccessor(OfFrame):
     funnel = method(funnel)
     heatmap = method(heatmap)
     compare = method(compare)
+    control = method(control)
     attribution = method(attribution)
