@@ -150,7 +150,7 @@ def _predicates(key: str, said: Any, argument: str) -> list[Predicate]:
 
 
 def _predicate(key: str, comparator: str, given: Any, argument: str) -> Predicate:
-    values = [given] if isinstance(given, str) else given
+    values = [given] if isinstance(given, str | int) else given
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
         raise QueryError(f"{argument}={{{key!r}: {given!r}}} takes a text or a list of texts")
     texts = list(dict.fromkeys(_text(key, value, argument) for value in values))

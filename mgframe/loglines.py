@@ -29,8 +29,8 @@ TEMPORARY: Final = "temporary"
 _YEARS: Final = range(2010, 2200)
 _LONGEST_EXAMPLE: Final = 300
 _ENHANCED: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
-#: What needs no second look: no address can be written so.
-_PLAIN: Final = re.compile(r"[\w .&'/()+-]{1,80}")
+#: What needs no second look: no address can be written so, not even in words.
+_PLAIN: Final = re.compile(r"[\w.&'/+-]{1,80}|[\w &'/+-]{1,80}")
 _SECOND_LEVEL: Final = frozenset({"ac", "co", "com", "edu", "gov", "ne", "net", "or", "org"})
 
 

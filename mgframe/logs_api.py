@@ -22,6 +22,7 @@ from mgframe.errors import QueryError, suggestion, warn
 from mgframe.filtering import Where, read_where
 from mgframe.framing import with_meta
 from mgframe.loglines import FILTERS, PERMANENT, TEMPORARY, Line, read_page
+from mgframe.metrics_asking import read_subaccounts
 from mgframe.planning import Question, Unsteady, client_of, fetch
 from mgframe.smtp import meaning_of_failure, redact
 from mgframe.stretches import LIMIT, Stretch, cut_up, newest, running
@@ -63,6 +64,7 @@ def failures(
     tz: str | tzinfo | None = None,
     partial: bool = False,
     most: int = _MOST,
+    subaccounts: bool | None = None,
     progress: bool | None = None,
     client: Client | None = None,
 ) -> Question:
@@ -85,7 +87,9 @@ def failures(
         24 complete hours. Mailgun keeps logs 1 to 30 days, depending on the plan.
     most : int, default 10_000
         How many log lines are read at most. Where there are more, the newest are read and one
-        warning says how many of how many.
+        warning says how many, and of how many where the answer has a total.
+    subaccounts : bool, optional
+        Whether to include subaccounts; by default where `where` names one.
     progress : bool, optional
         Show a bar; by default where somebody watches.
     client : Client, optional
@@ -139,7 +143,8 @@ def failures(
     first, after = _read_edges(client, start, end, last, period, tz, partial)
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise QueryError(f"most={most!r} must be a whole number of log lines, at least 1")
-    asked = _Asked(client, sent, own, first, after, most, progress)
+    inside = read_subaccounts(subaccounts, (), sent)
+    asked = _Asked(client, sent, own, first, after, most, inside, progress)
     return _next_pages(asked, (Stretch(first, after),), [])
 
 
@@ -228,6 +233,7 @@ class _Asked:
     start: pd.Timestamp
     after: pd.Timestamp
     most: int
+    subaccounts: bool
     progress: bool | None
 
 
@@ -277,7 +283,7 @@ def _call(asked: _Asked, stretch: Stretch, number: int, newest_of_all: Stretch) 
         "end": api_time(stretch.after),
         "events": ["failed"],
         **({"filter": {"AND": filters}} if filters else {}),
-        "include_subaccounts": any(p["attribute"] == "subaccount" for p in asked.sent),
+        "include_subaccounts": asked.subaccounts,
         "include_totals": True,
         "pagination": pagination,
     }
@@ -312,6 +318,12 @@ def _table(asked: _Asked, stretches: tuple[Stretch, ...], answers: list[Answer])
             f"{json_time(rows[-1].time)}; the table counts these. Narrow the window or where=, or "
             "raise most="
         )
+    if total is None and (more := _what_more(asked, stretches)):
+        warn(
+            f"read the newest {len(rows):,} log lines, and {more}, back to "
+            f"{json_time(rows[-1].time)}; the table counts these. Narrow the window or where=, or "
+            "raise most="
+        )
     lines = [(row.time, *row.line) for row in inside if row.line is not None]
     meta = {
         **origin(asked.client, _ENDPOINT, answers, {}),
@@ -322,6 +334,15 @@ def _table(asked: _Asked, stretches: tuple[Stretch, ...], answers: list[Answer])
         "requests": len(answers),
     }
     return with_meta(_counted(lines), meta)
+
+
+def _what_more(asked: _Asked, stretches: tuple[Stretch, ...]) -> str:
+    """Return whether lines are left out where no total tells; a next page may be an empty one."""
+    found = len(newest(stretches, asked.most + 1))
+    if found > asked.most:
+        return "there are more"
+    unread = found == asked.most and not all(stretch.done for stretch in stretches)
+    return "there may be more" if unread else ""
 
 
 def _noted(predicates: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -172,6 +172,15 @@ _RETURN_PATH: Final = re.compile(
     rf'(?<![^{_DELIMITERS}/?&"])[^{_DELIMITERS}/?&"]+[=%]((?:[\w-]+\.)+[^\W\d_]{{2,}})'
 )
 _BANG_PATH: Final = re.compile(rf"(?<![\w.-])((?:[\w-]+\.)+[^\W\d_]{{2,}})![^{_DELIMITERS}]+")
+#: An address in words (jo at example.org, jo unknown in domain example.org); a time is no host.
+_SPOKEN: Final = re.compile(
+    r'(?P<name>(?<!\S)(?:\S++ dot )*+\S++|"[^"]*+")'
+    r"(?P<onward> (?:at|(?:is )?(?:unknown|not found|not known|does not exist|doesn't exist)"
+    r" (?:at|in|on|for)) (?:(?:\w+ ){0,3}domain |host )?[<\"'(\[]?)"
+    r"(?=(?:[\w-]+(?:\.| dot ))+(?:[^\W\d_]{2}|xn--)|\d+(?:\.\d+){3})",
+    re.IGNORECASE,
+)
+_WITHOUT_NAME: Final = re.compile(rf"[(\[{{<\"']*{REDACTED}(?:@[\w.-]+)?")
 #: Names of values that are a host or a domain, as servers write them.
 _HOST_VALUES: Final = re.compile(
     r"(?:|.*[^\w.-])(?:d|s|i|p|ip|helo|host|domain|name|header\.[di]|smtp\.helo|client-ip)=",
@@ -184,7 +193,7 @@ def redact(text: str, recipient: str = "") -> str:
 
     Every local part goes, in whatever form it is written; the domain stays where it is a host name,
     as it tells who was asked. With `recipient`, that address's local part goes also where it stands
-    alone.
+    alone; one of two letters or less only where the line names the domain, as it may be a word.
 
     Examples
     --------
@@ -199,7 +208,7 @@ def redact(text: str, recipient: str = "") -> str:
         line = _WRAPPED.sub(REDACTED[1:-1], _AROUND_AT.sub("@", line))
         line = _ALONE_IN_BRACKETS.sub(r"\1", _ADDRESS.sub(_without_local, line))
     line = _RETURN_PATH.sub(_without_user, _BANG_PATH.sub(rf"\1!{REDACTED}", line))
-    return _without_words(line, recipient)
+    return _without_words(_SPOKEN.sub(_without_name, line), recipient)
 
 
 def _without_local(found: re.Match[str]) -> str:
@@ -212,13 +221,22 @@ def _without_user(found: re.Match[str]) -> str:
     return found[0] if _HOST_VALUES.fullmatch(before) else f"{REDACTED}={found[1]}"
 
 
+def _without_name(found: re.Match[str]) -> str:
+    name = found["name"] if _WITHOUT_NAME.fullmatch(found["name"]) else REDACTED
+    return name + found["onward"]
+
+
 def _without_words(line: str, recipient: str) -> str:
     """Remove the recipient's local part where it stands alone, whole or up to a plus sign."""
-    whole = recipient.strip().strip("<>").rpartition("@")[0]
+    whole, _, domain = recipient.strip().strip("<>").rpartition("@")
+    named = domain.casefold() in line.casefold()
     bare = whole.strip('"').replace("\\", "")
     words = {whole, bare, bare.partition("+")[0], quote(bare, safe=""), quote(bare)}
     for word in sorted(words, key=len, reverse=True):
         if len(word) >= _SHORTEST_LOCAL and word.casefold() in line.casefold():
             pattern = rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"
+            line = re.sub(pattern, REDACTED, line, flags=re.IGNORECASE)
+        elif word and named:  # but no part of a code or of a host
+            pattern = rf"(?<![\w.-]){re.escape(word)}(?!\w|[.-]\w)"
             line = re.sub(pattern, REDACTED, line, flags=re.IGNORECASE)
     return line

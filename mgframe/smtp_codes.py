@@ -23,9 +23,11 @@ _STATUS = "RFC 3463"
 _AUTH = "RFC 7372"
 _IANA = "IANA, SMTP Enhanced Status Codes"
 _GOOGLE = "Google, Gmail SMTP errors and codes"
-_MICROSOFT = "Microsoft, NDR error codes in Exchange Online"
-_OUTLOOK = "Microsoft, Outlook.com postmaster"
-_YAHOO = "Yahoo, Sender Hub: SMTP error codes"
+# Pages that could not be compared word by word, or that do not list every code, are marked so.
+_PUBLISHED = "as commonly published"
+_MICROSOFT = f"Microsoft, NDR error codes in Exchange Online; {_PUBLISHED}"
+_OUTLOOK = f"Microsoft, Outlook.com postmaster; {_PUBLISHED}"
+_YAHOO = f"Yahoo, Sender Hub: SMTP error codes; {_PUBLISHED}"
 _MAILGUN = "Mailgun, help centre: Will Mailgun retry my failed messages"
 _MAILGUN_TOOL = "Mailgun, source of its MCP server"
 _MAILGUN_API = "Mailgun, OpenAPI document: Logs"
@@ -61,13 +63,13 @@ REPLIES: Final = {
     ),
     **_table("RFC 7504", {"521": "The server takes no mail.", "556": "The domain takes no mail."}),
     **_table(
-        "RFC 4954",
+        "RFC 3207; RFC 4954",
         {
-            "454": "The server cannot check credentials for now.",
-            "530": "The server wants credentials first.",
-            "535": "The credentials are wrong.",
+            "454": "Encryption (STARTTLS) or the check of credentials is not available for now.",
+            "530": "The server wants encryption (STARTTLS) first, or credentials.",
         },
     ),
+    "535": Meaning("The credentials are wrong.", "RFC 4954"),
 }
 
 #: What Mailgun says where no mail server did.
@@ -93,12 +95,9 @@ MAILGUN_OWN: Final = Meaning(
 
 #: Enhanced codes without their class, subject and detail; a few mean more with their class.
 ENHANCED: Final = {
-    **_table(
-        "RFC 3463; RFC 6647 on greylisting",
-        {
-            "4.7.0": "Throttled: put off for policy or reputation.",
-            "4.7.1": "Put off by policy: greylisting, or too much mail at once.",
-        },
+    "4.7.1": Meaning(
+        "Put off by policy, such as greylisting or a limit of the rate.",
+        f"in practice, {_PUBLISHED}; RFC 3463 means X.7.1 as permanent",
     ),
     **_table(
         _STATUS,
@@ -144,7 +143,7 @@ ENHANCED: Final = {
             "6.3": "The content would have to be converted, which is not supported.",
             "6.4": "The content was converted with a loss.",
             "6.5": "The content could not be converted.",
-            "7.0": "Refused or put off for policy, security or reputation.",
+            "7.0": "Refused or put off for another or undefined reason of security.",
             "7.1": "Refused by policy: the sender may not send this here.",
             "7.2": "The sender may not write to this mailing list.",
             "7.3": "The message would have to change its security, which is not possible.",
@@ -241,9 +240,10 @@ OF_PROVIDER: Final = {
     "Google": _table(
         _GOOGLE,
         {
-            "2.1": "The recipient gets mail too fast, or the account is disabled.",
+            "4.2.1": "The recipient gets mail too fast.",
+            "5.2.1": "The account is disabled or inactive.",
             "4.5": "The server is busy.",
-            "4.7.0": "Throttled: an unusual rate of unsolicited mail, a low reputation, or busy.",
+            "4.7.0": "Throttled for unsolicited mail, or TLS is wanted, or a problem of its own.",
             "5.7.0": "Refused by policy: the content, or the sender's rights.",
             "5.7.1": "Blocked: likely unsolicited mail, or the recipient's domain forbids it.",
             "7.23": "The sending IP has no PTR record, or it does not match: rate limited.",
@@ -309,8 +309,8 @@ MARKS: Final = {
         _YAHOO,
         {
             "TSS04": "Throttled: unexpected volume or complaints of users.",
-            "TS02": "Put off for good: complaints of users about the sending IP.",
-            "TS03": "Put off for good: the sending IP's traffic.",
+            "TS02": "Put off for now: complaints of users about the sending IP.",
+            "TS03": "Put off for good: all mail from the sending IP, for its traffic.",
             "BL21": "Blocked: the sending IP is on a list of Spamhaus.",
             "BL23": "Blocked: the sending IP is on a list of Spamhaus.",
             "PH01": "Refused: the content looks like phishing.",
@@ -321,7 +321,12 @@ MARKS: Final = {
 #: How a provider is recognised, in its name at Mailgun or in the text of its servers.
 PROVIDERS: Final = {
     "Google": re.compile(r"gmail|google|gsmtp", re.IGNORECASE),
-    "Microsoft": re.compile(r"outlook|hotmail|microsoft|office ?365|live\.com", re.IGNORECASE),
+    # A host below live.com, but neither olive.com nor the links that anybody's texts hold.
+    "Microsoft": re.compile(
+        r"outlook|hotmail|microsoft|office ?365"
+        r"|(?<![^\s<>()\[\]@,;=])(?:[\w-]+\.)*live\.com(?!\.?[\w/-])",
+        re.IGNORECASE,
+    ),
     "Yahoo": re.compile(r"yahoo|\baol\b|\bTSS?\d\d\b|at&t", re.IGNORECASE),
 }
 

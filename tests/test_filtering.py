@@ -134,7 +134,7 @@ def test_tuples_sets_and_other_iterables_are_lists() -> None:
         ({"tag": ""}, "holds '', which is no text"),
         ({"tag": [" \n"]}, "which is no text"),
         ({"tag": ["x", None]}, "holds None, which is no text"),
-        ({"tag": 7}, "where={'tag': 7} takes a text or a list of texts"),
+        ({"tag": 7.5}, "where={'tag': 7.5} takes a text or a list of texts"),
         ({"tag": None}, "takes a text or a list of texts"),
         ({"tag": {"=": {"=": "x"}}}, "takes a text or a list of texts"),
         ({"tag": [["x"]]}, "which is no text"),

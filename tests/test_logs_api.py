@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -331,6 +332,59 @@ def test_of_too_many_lines_the_newest_are_read_and_one_warning_says_so(fake: Any
     }
     assert (table.attrs["mgframe"]["read"], table.attrs["mgframe"]["total"]) == (250, 1000)
     assert len(server.bodies) <= 5
+
+
+@pytest.mark.parametrize(
+    ("lines", "most", "said"),
+    [
+        (1000, 200, "newest 200 log lines, and there may be more, back to"),
+        (300, 250, "newest 250 log lines, and there are more, back to"),
+        (199, 200, ""),
+        (0, 1, ""),
+    ],
+)
+def test_lines_left_unread_are_told_where_there_is_no_total(
+    fake: Any, lines: int, most: int, said: str
+) -> None:
+    _, client = fake(spread(lines), totals=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = failures(most=most, client=client)
+    assert table["count"].sum() == min(lines, most)
+    assert len(caught) == bool(said)
+    assert said in "".join(str(one.message) for one in caught)
+
+
+def test_a_last_page_that_names_no_next_one_leaves_nothing_unread(fake: Any) -> None:
+    server, client = fake([])
+    server.answer = lambda body: {"items": spread(100), "pagination": {}}
+    assert failures(most=100, client=client)["count"].sum() == 100
+
+
+def test_subaccounts_are_asked_for_by_name_or_by_filter(demo: mg.Client) -> None:
+    def inside(**asked: Any) -> Any:
+        return json.loads(plan(failures, client=demo, **asked).calls[0].body or "")
+
+    for asked, expected in [
+        ({}, False),
+        ({"subaccounts": True}, True),
+        ({"where": {"subaccount": "x"}}, True),
+    ]:
+        assert inside(**asked)["include_subaccounts"] is expected
+
+
+def test_a_code_may_be_a_whole_number(demo: mg.Client) -> None:
+    of_text, of_number = (plan(failures, where={"code": c}, client=demo) for c in ("550", [550]))
+    assert of_text.calls == of_number.calls
+
+
+@pytest.mark.parametrize(
+    "said", ["jo at example.org", "Jo(at)example.org", "x jo unknown in domain example.org"]
+)
+def test_a_name_with_an_address_in_words_is_no_key(fake: Any, said: str) -> None:
+    more = {"reason": said, "recipient-provider": said, "delivery-status": {"mx-host": said}}
+    table = failures(client=fake([item(1, 1, **more)])[1])
+    assert not re.search(r"\bjo\b", table.to_csv(), re.IGNORECASE)
 
 
 def test_the_newest_lines_are_read_whatever_the_time_of_day_of_the_burst(fake: Any) -> None:

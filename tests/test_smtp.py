@@ -32,7 +32,17 @@ ADDRESS = re.compile(r"[^\s<>@]@[^\s@]|%40|&#64;")
         ("5.7.1", "Refused by policy", "RFC 3463"),
         ("5.7.26", "Unauthenticated", "RFC 7372"),
         ("5.7.26", "neither SPF nor DKIM", "Google"),
-        ("4.7.0", "Throttled", "RFC 3463"),
+        ("4.7.0", "undefined reason of security", "RFC 3463"),
+        ("4.7.0", "TLS is wanted", "Google"),
+        ("4.7.0", "Throttled", "Yahoo"),
+        ("4.7.1", "greylisting", "RFC 3463 means X.7.1 as permanent"),
+        ("4.2.1", "too fast", "Google"),
+        ("5.2.1", "disabled or inactive", "Google"),
+        ("TS02", "for now", "as commonly published"),
+        ("TS03", "for good", "as commonly published"),
+        (454, "STARTTLS", "RFC 3207; RFC 4954"),
+        (530, "STARTTLS", "RFC 3207; RFC 4954"),
+        (535, "credentials", "RFC 4954"),
         ("5.7.25", "reverse DNS", "RFC 7372"),
         ("4.7.28", "Rate limited", "Google"),
         ("5.7.27", "null MX", "RFC 7505"),
@@ -116,6 +126,21 @@ def test_the_meaning_is_what_says_most(arguments: dict[str, object], words: str)
     assert words in meaning_of_failure(**arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "text", ["olive.com refused it", "see https://mail.live.com/x", "x-live.com", "live.com.b.org"]
+)
+def test_a_link_or_a_longer_name_is_not_microsoft(text: str) -> None:
+    assert "null MX" in meaning_of_failure(550, "5.7.27", text=f"{text}")
+    assert "Microsoft" not in meaning_of_failure(550, "5.4.1", text=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["live.com", "mx1.live.com said", "<redacted>@live.com.", "(Live.com)"]
+)
+def test_a_host_of_live_com_is_microsoft(text: str) -> None:
+    assert "Microsoft" in meaning_of_failure(550, "5.4.1", text=text)
+
+
 def test_where_nothing_is_known_nothing_is_said() -> None:
     assert meaning_of_failure(None, None) == ""
     assert meaning_of_failure(250, "9.9.9", reason="(none)") == ""
@@ -166,6 +191,8 @@ def test_no_form_of_an_address_stays(text: str, clean: str) -> None:
         "[Name=Protocol Filter Agent][AGT=PFA][MxId=11B9A39F520F25FB] (S775)",
         "timeout=40 size=4096, helo=mail.a.com d=a.com client-ip=192.0.2.1",
         "Turret client: server connection failed",
+        "Try again at 10.30, or at once. Look at https://a.com/x or at the page of example.org",
+        "User unknown in virtual mailbox table",
     ],
 )
 def test_a_text_without_an_address_stays_as_it_is(text: str) -> None:
@@ -186,6 +213,50 @@ def test_the_recipients_name_goes_where_it_stands_alone(recipient: str, text: st
     clean = redact(text, recipient)
     assert REDACTED in clean
     assert not re.search("jo.doe|jö|%C3", clean, re.IGNORECASE)
+
+
+@given(
+    local=st.from_regex(r"[a-z0-9]{1,2}(\+x)?", fullmatch=True),
+    host=st.sampled_from(["example.org", "mail.b-c.co.uk"]),
+    around=st.sampled_from(
+        ["550 5.1.1 user {0} at {1} unknown", "<{0}@{1}>: no {0} here", "{1}: {0}, is full"]
+    ),
+)
+def test_a_short_name_goes_where_the_line_names_its_domain(
+    local: str, host: str, around: str
+) -> None:
+    clean = redact(around.format(local, host), f"{local}@{host}")
+    assert not re.search(rf"(?<![\w.-]){re.escape(local)}(?!\w|[.-]\w)", clean), clean
+    assert host in clean
+    assert clean.startswith("550 5.1.1") or not around.startswith("550")
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (
+            "550 5.1.1 user jo at example.org unknown",
+            "550 5.1.1 user <redacted> at example.org unknown",
+        ),
+        (
+            "550 5.2.2 forwarded to a.b at x.com: full",
+            "550 5.2.2 forwarded to <redacted> at x.com: full",
+        ),
+        ('"jo doe" AT <x.com>', "<redacted> AT <x.com>"),
+        ("jo dot doe at x dot com", "<redacted> at x dot com"),
+        ("jo at 192.0.2.1", "<redacted> at 192.0.2.1"),
+        ("user jo unknown in domain x.com", "user <redacted> unknown in domain x.com"),
+        ("jo is unknown at host x.com", "<redacted> is unknown at host x.com"),
+        (
+            "jo not found in the local domain x.com",
+            "<redacted> not found in the local domain x.com",
+        ),
+        ("ann@a.com at x.com", "<redacted>@a.com at x.com"),
+    ],
+)
+def test_an_address_in_words_goes_too(text: str, clean: str) -> None:
+    assert redact(text) == clean
+    assert redact(clean) == clean
 
 
 def test_a_short_name_or_a_part_of_a_word_stays() -> None:
@@ -221,6 +292,12 @@ FORMS = st.sampled_from(
         "{0}&#64;{1}",
         "{0}＠{1}",
         "{0}@{1}@relay.net",
+        "{0} at {1}",
+        "{0} AT {1}",
+        '"{0} of it" at {1}',
+        "x dot {0} at {1}",
+        "{0} unknown in domain {1}",
+        "{0} is not known at {1}",
         "@relay.net:{0}@{1}",
         "<redacted>{0}@{1}",
     ]
@@ -257,7 +334,25 @@ def test_any_text_is_redacted_to_one_line_without_an_at_sign_of_its_own(text: st
 
 
 @pytest.mark.parametrize(
-    "piece", ['"', "a", "a.", "a@", "(a", "<", '"a', "\\", "=40", "x=a.", "a!"]
+    "piece",
+    [
+        " at ",
+        "a at ",
+        "a dot ",
+        "a at b.",
+        '"a at ',
+        "a",
+        '"',
+        "a.",
+        "a@",
+        "(a",
+        "<",
+        '"a',
+        "\\",
+        "=40",
+        "x=a.",
+        "a!",
+    ],
 )
 def test_a_hostile_text_takes_no_time(piece: str) -> None:
     start = time.perf_counter()
