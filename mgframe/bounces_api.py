@@ -25,7 +25,7 @@ from mgframe.parsing import key_text, read_columns
 from mgframe.planning import Question, Unsteady, client_of, fetch
 from mgframe.smtp import redact
 from mgframe.timespan import Moment, Window, api_time, bucket_ends, floor, json_time, resolve
-from mgframe.vocabulary import BOUNCE_COUNTS, NO_KEY, in_order
+from mgframe.vocabulary import BOUNCE_COUNTS, NO_KEY
 
 BounceKey = Literal[
     "entity", "domain", "ip", "ip_pool", "recipient_domain", "subaccount", "tag",
@@ -39,6 +39,8 @@ _TOTAL: Final = "total"
 _PAGE: Final = 50
 #: Not documented: a fifth one is refused as "too many dimensions".
 _MOST_DIMENSIONS: Final = 4
+#: Rows without a classified failure are left out, so their deliveries would not add up.
+_DEFAULT_COUNTS: Final = tuple(name for name in BOUNCE_COUNTS if name != "delivered_smtp")
 
 #: What the API calls the keys.
 _DIMENSIONS: Final = {
@@ -129,7 +131,8 @@ def bounce_classification(
     ----------
     counts : str or iterable of str, optional
         Of classified_failures, critical_bounce, non_critical_bounce, critical_delay,
-        non_critical_delay, delivered_smtp, with or without ``_count``; by default all.
+        non_critical_delay, delivered_smtp, with or without ``_count``; by default all but
+        the last, which has no rows, and so no sums, where nothing was classified.
     by : str or iterable of str, optional
         Keys: entity (the mailbox provider, blocklist or filter that refused, the default), domain,
         ip, ip_pool, recipient_domain, subaccount, tag, criticality, severity, category, group (of
@@ -200,11 +203,17 @@ def bounce_classification(
     if timed and window.resolution == "month":
         raise QueryError("bounces come by hour or day; say resolution='day', or 'total'")
     keys, predicates = _read_keys(by, timed=timed), _read_predicates(where)
-    wanted = tuple(in_order(BOUNCE_COUNTS)) if counts is None else _read_counts(counts)
+    wanted = _DEFAULT_COUNTS if counts is None else _read_counts(counts)
     inside = read_subaccounts(subaccounts, keys, predicates)
     sent = tuple({**p, "attribute": _DIMENSIONS[p["attribute"]]} for p in predicates)
     query = _Query(client, wanted, keys, window, timed, sent, inside)
-    series = Series(query.call, _PAGE, lambda body: len(_items(body)), _total)
+    series = Series(
+        query.call,
+        _PAGE,
+        rows=lambda page: len(page["items"]),
+        total=_total,
+        read=lambda body: _read_page(query, body),
+    )
     return every_page(client, [series], lambda pages: _frame(query, *pages), progress=progress)
 
 
@@ -227,6 +236,8 @@ def _read_counts(counts: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _read_keys(by: str | Iterable[str] | None, *, timed: bool) -> tuple[str, ...]:
+    if not isinstance(by, Iterable | None):
+        raise QueryError(f"by={by!r} must be a key or a list of keys: {', '.join(_DIMENSIONS)}")
     keys = (by,) if isinstance(by, str) else tuple(by or ())
     for key in keys:
         if key not in get_args(BounceKey):
@@ -262,6 +273,22 @@ def _end(window: Window) -> pd.Timestamp:
 # ---------------------------------------------------------------- the answer
 
 
+def _read_page(query: _Query, body: Any) -> dict[str, Any]:
+    """Return what the frame needs of a page: all else is much, and its texts hold addresses."""
+    items = _items(body)
+    members = [_TIME] * query.timed + [_DIMENSIONS[key] for key in query.keys]
+    members += [_IDS[key] for key in query.keys if key in _IDS]
+    counts = [f"{name}_count" for name in query.counts]
+    kept = [{**_part(item, members), "metrics": _part(item["metrics"], counts)} for item in items]
+    groups = _texts_of_groups(items) if "group" in query.keys else {}
+    envelope = _part(body, ("start", "end", "resolution", "pagination"))
+    return {**envelope, "items": kept, "groups": groups}
+
+
+def _part(item: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+    return {member: item[member] for member in members if member in item}
+
+
 def _items(body: Any) -> list[dict[str, Any]]:
     found = body.get("items") if isinstance(body, dict) else None
     if found is None and isinstance(body, dict) and "items" in body:
@@ -270,8 +297,8 @@ def _items(body: Any) -> list[dict[str, Any]]:
         isinstance(item, dict) and isinstance(item.get("metrics"), dict) for item in found
     ):
         raise ResponseError(
-            f"{_ENDPOINT} did not answer 'items' with 'metrics', as is documented; got "
-            f"{str(body)[:80]!r}"
+            "the answer has no 'items' with 'metrics', as is documented; got "
+            f"{redact(str(body))[:80]!r}"
         )
     return found
 
@@ -284,7 +311,7 @@ def _total(body: Mapping[str, Any]) -> int | None:
 
 def _frame(query: _Query, pages: Pages) -> pd.DataFrame:
     """Return the frame of all pages' rows; none is added for what the answer leaves out."""
-    items = [item for answer in pages for item in _items(answer.body)]
+    items = [item for answer in pages for item in answer.body["items"]]
     meta = _meta(query, pages, items)
     levels = query.keys or ("account",)
     if not items:
@@ -301,10 +328,10 @@ def _frame(query: _Query, pages: Pages) -> pd.DataFrame:
 
 
 def _counts(query: _Query, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the counts that were asked, and nothing else: rates are whole percents."""
+    """Return the counts that were asked; rates, whole percents, were left out with the page."""
     members = [f"{name}_count" for name in query.counts]
-    asked = [{m: item["metrics"][m] for m in members if m in item["metrics"]} for item in items]
-    return dict(zip(query.counts, read_columns(asked, members, "metrics"), strict=True))
+    metrics = [item["metrics"] for item in items]
+    return dict(zip(query.counts, read_columns(metrics, members, "metrics"), strict=True))
 
 
 def _labels(key: str, items: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -317,7 +344,8 @@ def _labels(key: str, items: Sequence[Mapping[str, Any]]) -> list[str]:
             raise ResponseError(f"{_ENDPOINT} has a row without {members[-1]!r}, which was asked")
         said = next((item[member] for member in members if item.get(member)), None)
         if said is not None and not isinstance(said, str):
-            raise ResponseError(f"{_ENDPOINT} has {str(said)[:40]!r} for {key}, which is no text")
+            shown = redact(str(said))[:40]
+            raise ResponseError(f"{_ENDPOINT} has {shown!r} for {key}, which is no text")
         labels.append(key_text(said, key) if said else NO_KEY)
     return labels
 
@@ -370,7 +398,7 @@ def _meta(
         "complete_until": json_time(min(_end(window), newest)),
         "sparse": True,
     }
-    names, groups = _names(query, items), _texts_of_groups(items) if "group" in query.keys else {}
+    names, groups = _names(query, items), _first_of_each([page.body["groups"] for page in pages])
     query.client.remember(names)
     told = {"names": names, "groups": groups}
     return {**meta, **{name: texts for name, texts in told.items() if texts}}
@@ -395,6 +423,10 @@ def _request(query: _Query) -> dict[str, Any]:
     ]
     request = {"by": list(query.keys), "counts": list(query.counts)}
     return {**request, **({"where": filters} if filters else {})}
+
+
+def _first_of_each(texts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {group: said for page in reversed(texts) for group, said in page.items()}
 
 
 def _texts_of_groups(items: Sequence[Mapping[str, Any]]) -> dict[str, str]:

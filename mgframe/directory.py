@@ -213,7 +213,8 @@ def tags(
         An argument is wrong; nothing was sent.
     ResponseError
         The pages hold fewer tags than the answer's own total, or one twice, and again when they are
-        read once more; a tag without a name, or a time that is none.
+        read once more; a full page of a domain's tags that were all listed before; a tag without a
+        name, or a time that is none.
     ApiError, TransportError
         See :mod:`mgframe.errors`.
 
@@ -269,18 +270,18 @@ def _account_tags(
 
 
 def _total_of_tags(body: Mapping[str, Any]) -> Any:
-    """Return the total, which also a page that is not full tells."""
+    """Return the total, which a first page that is not full tells too; None for all others."""
     pagination = body.get("pagination")
     said = pagination if isinstance(pagination, Mapping) else {}
     if "total" in said:
         return said["total"]
-    limit = said.get("limit")
-    rows = len(body["items"] or ())
-    return rows if rows < (limit if isinstance(limit, int) else PAGE) else None
+    limit, rows = said.get("limit"), len(body["items"] or ())
+    is_all = said.get("skip") == 0 and rows < (limit if type(limit) is int else PAGE)
+    return rows if is_all else None
 
 
 def _domain_tags(client: Client, domain: str, prefix: str | None) -> Question:
-    """Follow page after page, until one is empty or brings nothing new."""
+    """Follow page after page, until one is empty, or not full and without anything new."""
     path = f"/v3/{segment(domain)}/tags"
     kind = Kind(_TAGS_OF_DOMAIN, "items", ("tag",), lambda body: None)
     kept = {"limit": str(PAGE), **({} if prefix is None else {"prefix": prefix})}
@@ -292,8 +293,14 @@ def _domain_tags(client: Client, domain: str, prefix: str | None) -> Question:
             read = [*pages, *answers]
             items = kind.items(answers[0].body)
             known = {**{item["tag"]: item for item in items}, **found}
-            onward = _next_page(answers[0].body, full=len(items) >= PAGE)
-            if onward and len(known) > len(found):
+            full, brings_new = len(items) >= PAGE, len(known) > len(found)
+            if full and not brings_new:
+                raise ResponseError(
+                    f"{_TAGS_OF_DOMAIN} answered a full page without any new tag, so that the end "
+                    f"of the list cannot be found; ask for fewer tags of {domain!r} with prefix="
+                )
+            onward = _next_page(answers[0].body, full=full)
+            if onward and brings_new:
                 return page({**onward, **kept}, known, read)
             regions, rows = [client.region] * len(known), list(known.values())
             return _tag_table(rows, domain, regions, _TAGS_OF_DOMAIN, client, read)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mgframe as mg
+from mgframe import bounces_api
 from mgframe.bounces_api import bounce_classification
 from mgframe.simulator import Model
 from mgframe.simulator.windows import parse_window
@@ -27,6 +28,8 @@ COUNTS = (
     "non_critical_delay",
 )
 FAILURES = COUNTS[2:]
+#: All but what was delivered, which sparse rows do not add up to.
+BY_DEFAULT = COUNTS[1:]
 
 
 def client(**more: Any) -> mg.Client:
@@ -134,6 +137,7 @@ def test_the_same_question_is_the_same_request() -> None:
         ({"by": "entty"}, "did you mean 'entity'"),
         ({"by": "provider"}, "did you mean 'recipient_domain'"),
         ({"by": ["tag", "tag"]}, "names a key twice"),
+        ({"by": 5}, "by=5 must be a key or a list of keys"),
         ({"by": ["entity", "tag", "ip", "domain"]}, "Mailgun takes 3; resolution='total'"),
         (
             {"by": ["entity", "tag", "ip", "domain", "group"], "resolution": "total"},
@@ -171,7 +175,7 @@ def test_rows_become_a_frame_as_sparse_as_they_came() -> None:
         (pd.Timestamp("2026-11-13", tz="UTC"), "(none)"),
         (pd.Timestamp("2026-11-15", tz="UTC"), "Gmail"),
     ]
-    assert set(frame.columns) == set(COUNTS)
+    assert set(frame.columns) == set(BY_DEFAULT)
     assert frame["critical_delay"].tolist() == [5, 3]
     assert str(frame.index.dtypes["time"]) == "datetime64[us, UTC]"
     meta = frame.attrs["mgframe"]
@@ -184,7 +188,7 @@ def test_rows_become_a_frame_as_sparse_as_they_came() -> None:
 def test_rates_are_left_out_and_what_is_not_reported_is_not_available() -> None:
     metrics = {"critical_bounce_count": 1, "delivered_smtp_count": None, "critical_bounce_rate": 7}
     served([{"entity-name": "Gmail", "metrics": metrics}])
-    frame = bounce_classification(resolution="total", client=client())
+    frame = bounce_classification(COUNTS, resolution="total", client=client())
     (found,) = frame.to_dict("records")
     assert found["critical_bounce"] == 1
     assert all(pd.isna(found[name]) for name in COUNTS if name != "critical_bounce")
@@ -220,8 +224,8 @@ def test_a_row_on_two_pages_is_an_error() -> None:
     [
         ({"metrics": {}}, "a row without 'entity-name', which was asked"),
         ({"entity-name": 5, "metrics": {}}, "has '5' for entity, which is no text"),
-        ({"entity-name": "x"}, "did not answer 'items' with 'metrics'"),
-        (None, "did not answer 'items' with 'metrics'"),
+        ({"entity-name": "x"}, "the answer has no 'items' with 'metrics'"),
+        (None, "the answer has no 'items' with 'metrics'"),
         ({"entity-name": "x", "metrics": {"critical_bounce_count": -1}}, "never negative"),
         ({"entity-name": "x", "metrics": {"critical_bounce_count": 1.5}}, "which is no count"),
     ],
@@ -299,6 +303,49 @@ def test_texts_of_groups_come_without_addresses() -> None:
     assert "jo.doe" not in said
     assert "550" in said
     assert "unknown" in said
+
+
+@responses.activate
+def test_of_a_group_with_several_texts_the_first_is_told() -> None:
+    texts = ["one", "two", "three"]
+    served([row(**{"group-id": "x", "tag": t, "sample-text": t}) for t in texts], size=1)
+    frame = bounce_classification(by=["group", "tag"], resolution="total", client=client())
+    assert frame.attrs["mgframe"]["groups"] == {"x": "one"}
+
+
+@responses.activate
+def test_of_a_page_only_what_the_frame_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    frame_of = bounces_api._frame
+    monkeypatch.setattr(
+        bounces_api, "_frame", lambda query, pages: [kept.extend(pages), frame_of(query, pages)][1]
+    )
+    said = {"sample-text": "to <jo.doe@example.org>", "variables": {"to": "jo.doe@example.org"}}
+    served([row(number, **{"group-id": f"{number:03}", **said}) for number in range(60)])
+    bounce_classification("critical_bounce", by="group", resolution="total", client=client())
+    assert len(kept) == 2
+    assert "jo.doe" not in str([page.body for page in kept])
+    metrics = {"critical_bounce_count": 7}
+    assert kept[0].body["items"][7] == {"group-id": "007", "metrics": metrics}
+
+
+@responses.activate
+def test_a_message_about_a_broken_answer_has_no_address() -> None:
+    for broken in ({"entity-name": {"to": "jo.doe@example.org"}, "metrics": {}}, ["jo.doe@a.com"]):
+        responses.reset()
+        served([broken])
+        with pytest.raises(mg.ResponseError) as raised:
+            bounce_classification(resolution="total", client=client())
+        assert "jo.doe" not in str(raised.value)
+
+
+@responses.activate
+def test_what_was_delivered_is_asked_for_only_by_name() -> None:
+    served([])
+    bounce_classification(client=client())
+    assert sent()["metrics"] == [f"{name}_count" for name in BY_DEFAULT]
+    bounce_classification("delivered_smtp", client=client())
+    assert sent(1)["metrics"] == ["delivered_smtp_count"]
 
 
 def test_a_window_before_the_logs_is_a_readable_error(demo: mg.Client) -> None:

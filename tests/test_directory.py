@@ -185,6 +185,28 @@ def posted(items: list[Any], *, size: int = 1000, total: bool = True) -> None:
     responses.add_callback(responses.POST, TAGS, page)
 
 
+@pytest.mark.parametrize("skips", [True, False])
+@responses.activate
+def test_a_last_page_without_a_total_changes_none(skips: bool) -> None:
+    listed = [tag(f"t{n:04}") for n in range(1005)]
+
+    def page(request: Any) -> tuple[int, dict[str, str], str]:
+        skip = json.loads(request.body)["pagination"]["skip"]
+        said = {"limit": 1000, **({"skip": skip} if skips else {})}
+        said |= {} if skip else {"total": 1005}
+        return 200, {}, json.dumps({"items": listed[skip:][:1000], "pagination": said})
+
+    responses.add_callback(responses.POST, TAGS, page)
+    assert len(tags(client=client())) == 1005
+
+
+@responses.activate
+def test_a_first_page_that_is_not_full_needs_no_total() -> None:
+    responses.post(TAGS, json={"items": [tag("x")], "pagination": {"limit": 1000, "skip": 0}})
+    assert list(tags(client=client())["tag"]) == ["x"]
+    assert len(responses.calls) == 1
+
+
 @pytest.mark.parametrize("total", [True, False])
 @pytest.mark.parametrize("size", [1, 3, 4, 1000])
 @responses.activate
@@ -314,6 +336,16 @@ def test_a_page_that_comes_again_ends_the_list() -> None:
     responses.get(OF_DOMAIN, json=page)
     assert list(tags("a.com", client=client())["tag"]) == ["a"]
     assert len(responses.calls) == 2
+
+
+@pytest.mark.parametrize("number", [1000, 1300])
+@responses.activate
+def test_a_full_page_that_brings_nothing_new_is_an_error(number: int) -> None:
+    items = [{"tag": f"t{n}"} for n in range(number)]
+    paging = {"next": f"{OF_DOMAIN}?page=next&tag="}
+    responses.get(OF_DOMAIN, json={"items": items, "paging": paging})
+    with pytest.raises(mg.ResponseError, match=r"full page without any new tag.* prefix="):
+        tags("a.com", client=client())
 
 
 @pytest.mark.parametrize("following", [None, 5, "", "http://[", {}])
