@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from mgframe.auditing.checks import audit
 from mgframe.auditing.matching import Audit, table_of
-from mgframe.auditing.views import Windows, questions_of, windows_of
+from mgframe.auditing.views import LISTING, Windows, questions_of, windows_of
 from mgframe.client import Client
 from mgframe.differing import differences
+from mgframe.errors import QueryError
 from mgframe.framing import meta_of, with_meta
 from mgframe.joining import Inquiry, View, inquire
 from mgframe.metrics_asking import refuse_forgotten
 from mgframe.planning import client_of
-from mgframe.timespan import Moment, Window, json_time, resolve
+from mgframe.timespan import Moment, Window, floor, json_time, resolve, shift
 
 _DEFAULT_LAST = "14d"
 
@@ -94,7 +96,7 @@ def reconcile(
     last : str, optional
         So many complete days before the open one; without any window ``"14d"``.
     start, end, period : optional
-        The window of days, as in :func:`mgframe.account_totals`.
+        The window of days, as in :func:`mgframe.account_totals`; the open day is left out.
     progress : bool, optional
         Show a progress bar; by default on a terminal or in a notebook.
     client : Client, optional
@@ -117,7 +119,8 @@ def reconcile(
         - `a`, `b`, `difference`: the two values and a - b, ``float64``.
         - `expected`: whether a known cause explains it, and `reason`: which.
 
-        A view that could not be asked or read is a row too ("not compared", and why).
+        A view that could not be asked or read, and a rate that is no number, is a row too ("not
+        compared", and why): one odd answer does not end what the others tell.
         ``attrs["mgframe"]`` has the proof behind an empty table: `compared` (how many numbers, by
         check), `unknown` (where only one side knew), `requests`, `window`, `unexplained`.
 
@@ -125,10 +128,8 @@ def reconcile(
     ------
     QueryError
         The window is none, or Mailgun has forgotten it; nothing was sent.
-    ResponseError
-        A rate that Mailgun reports is no number.
-    ApiError, TransportError
-        Nothing at all could be asked.
+    MgframeError
+        Nothing at all could be asked or read: the first error.
 
     Notes
     -----
@@ -155,6 +156,7 @@ def reconcile(
     )  # fmt: skip
     refuse_forgotten(days, client)
     now = pd.Timestamp(client.now())
+    days = _complete_days(days, now)
     windows = windows_of(days, now)
 
     def finish(views: dict[str, View], requests: int) -> pd.DataFrame:
@@ -166,10 +168,21 @@ def reconcile(
     return Inquiry(client, questions_of(client, windows), finish, follow_up, progress)
 
 
+def _complete_days(days: Window, now: pd.Timestamp) -> Window:
+    """Return the window without the open day, whose numbers move between two requests."""
+    last = min(days.end, shift(floor(now, "day"), -1, "day"))
+    if last < days.start:
+        raise QueryError(
+            f"the window has no complete day: {days.start:%Y-%m-%d} is still open; begin earlier"
+        )
+    return replace(days, end=last)
+
+
 def _refuse_outage(views: dict[str, View]) -> None:
-    """Raise the first error where nothing at all was answered."""
-    if all(view.frame is None for view in views.values()):
-        raise next(error for view in views.values() for error in view.errors.values())
+    """Raise the first error where no view of the counts was answered."""
+    counts = [view for name, view in views.items() if name != LISTING]
+    if all(view.frame is None for view in counts):
+        raise next(error for view in counts for error in view.errors.values())
 
 
 def _meta(client: Client, found: Audit, windows: Windows, requests: int) -> dict[str, Any]:

@@ -28,6 +28,8 @@ Codes = NDArray[np.int64]
 
 #: More rows than this are no frame but a mistake: a window of hours by two keys of thousands.
 _MOST_ROWS: Final = 50_000_000
+#: Why hours may not be UTC's.
+OTHER_ZONE: Final = "Mailgun gives hours in the time zone of the account's settings"
 #: No zone is further from UTC.
 _FURTHEST: Final = pd.Timedelta(hours=14)
 
@@ -192,7 +194,7 @@ def _refuse_other_zone(
     do not begin with UTC's, that begin after the answer was given, or as a window that came back
     shifted as a whole.
     """
-    reason = "Mailgun gives hours in the time zone of the account's settings; set that to UTC"
+    reason = f"{OTHER_ZONE}; set that to UTC"
     if width == "hour":
         reason = f"{reason}, or ask for resolution='day'"
     for part in parts:

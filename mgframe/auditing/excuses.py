@@ -64,10 +64,11 @@ def _unlisted(found: Audit, pair: Pair, rows: Rows) -> tuple[Booleans, str]:
     none = np.zeros(len(rows), dtype=np.bool_)
     if pair.view_a != view.DOMAINS:
         return none, text
-    listed = found.frame(view.DOMAINS).index.unique("domain")
-    if pair.check == "each domain":
-        return ~rows["key"].isin([*listed, NO_KEY]).to_numpy(), text
     try:
+        # A listed domain can be silent, so the rows of its counts do not tell whether it is listed.
+        listed = found.frame(view.LISTING)["name"].str.lower()
+        if pair.check == "each domain":
+            return ~rows["key"].isin([*listed, NO_KEY]).to_numpy(), text
         grouped = found.frame(view.GROUPED_DOMAINS)
         others = ~grouped.index.get_level_values("domain").isin([*listed, NO_KEY])
         missing = over_keys(grouped[others]).droplevel("key")
@@ -85,15 +86,18 @@ def _zone(found: Audit, pair: Pair, rows: Rows) -> tuple[Booleans, str]:
     """Explain hours of the account's own zone that say they are UTC's."""
     if pair.check != "hours":
         return np.zeros(len(rows), dtype=np.bool_), ""
-    hours, days = found.frame(pair.view_a), over_keys(found.frame(pair.view_b))
-    fits = {
-        offset: days_fitting
-        for offset in range(-_FURTHEST_HOURS, _FURTHEST_HOURS + 1)
-        if offset and len(days_fitting := _days_fitting(hours, days, offset))
-    }
-    if not fits:
+    hours = found.frame(pair.view_a).astype("float64")
+    days = over_keys(found.frame(pair.view_b))
+    # Another zone moves mail across midnight every day: where one agrees as it is, there is none.
+    if len(_days_fitting(hours, days, 0)):
         return np.zeros(len(rows), dtype=np.bool_), ""
+    fits = {
+        offset: _days_fitting(hours, days, offset)
+        for offset in range(-_FURTHEST_HOURS, _FURTHEST_HOURS + 1)
+    }
     offset = max(fits, key=lambda offset: len(fits[offset]))
+    if not len(fits[offset]):
+        return np.zeros(len(rows), dtype=np.bool_), ""
     whole = by_day(_moved(hours, offset)).index.get_level_values("time")
     times = pd.DatetimeIndex(rows["time"])
     # The days at the window's edges lack hours once these are moved, so nothing speaks for them.

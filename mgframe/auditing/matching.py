@@ -86,12 +86,14 @@ class Pair:
 
 def breaches_of(pair: Pair, columns: Mapping[str, Any]) -> Rows:
     """Return breaches of a pair from their time, key, count, a and b; unexplained as yet."""
-    rows = pd.DataFrame({**columns}).assign(
-        check=pair.check, view_a=pair.view_a, view_b=pair.view_b, expected=False, reason=UNEXPLAINED
-    )
-    rows["time"] = pd.DatetimeIndex(rows["time"], dtype=COLUMNS["time"])
-    rows["difference"] = rows["a"] - rows["b"]
-    return rows[list(COLUMNS)]
+    told = {
+        **columns,
+        **{"check": pair.check, "view_a": pair.view_a, "view_b": pair.view_b},
+        "time": pd.DatetimeIndex(columns["time"], dtype=COLUMNS["time"]),
+        "difference": np.subtract(columns["a"], columns["b"]),
+        **{"expected": False, "reason": UNEXPLAINED},
+    }
+    return pd.DataFrame({name: told[name] for name in COLUMNS})
 
 
 def table_of(breaches: Iterable[Rows]) -> pd.DataFrame:

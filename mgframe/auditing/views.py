@@ -13,7 +13,7 @@ import pandas as pd
 
 from mgframe.asking import account_key
 from mgframe.client import Answer, Call, Client
-from mgframe.directory import listing
+from mgframe.directory import domains, listing
 from mgframe.framing import empty_frame, kept_since, make_index
 from mgframe.joining import question_of
 from mgframe.metrics_api import metrics
@@ -26,6 +26,8 @@ from mgframe.stats_api import account_totals, domain_totals, grouped_totals
 from mgframe.timespan import Window, floor, shift
 from mgframe.vocabulary import COUNTS, EVENTS, RATES, Rate, counts_of
 
+#: The domains of the account, with which no counts are compared.
+LISTING: Final = "domains"
 # The name of each view, as the table shows it.
 ACCOUNT: Final = "account_totals"
 DOMAINS: Final = "domain_totals"
@@ -65,9 +67,9 @@ class Windows:
 
 
 def windows_of(days: Window, now: pd.Timestamp) -> Windows:
-    """Return the windows that go with the days asked for."""
+    """Return the windows that go with complete days."""
     first = max(days.start, floor(kept_since("hour", now) + pd.Timedelta(hours=23), "day"))
-    last = min(days.end + pd.Timedelta(hours=23), floor(now, "hour"))
+    last = days.end + pd.Timedelta(hours=23)
     this_month = floor(now, "month")
     month = shift(this_month, -1, "month")
     return Windows(
@@ -85,6 +87,7 @@ def questions_of(client: Client, windows: Windows) -> dict[str, Question]:
     shared = partial(question_of, metrics, SHARED_COUNTS, client=client)
     of_tags = {**days, "by": "tag", "resolution": "total"}
     questions = {
+        LISTING: question_of(domains, client=client),
         ACCOUNT: stats(account_totals, **days),
         DOMAINS: _all_domains(client, windows.days),
         GROUPED_DOMAINS: stats(grouped_totals, "domain", **days),

@@ -186,8 +186,9 @@ def _drop_dimension(payload: Any) -> None:
 
 
 def _spoil_rate(payload: Any) -> None:
-    metrics = payload["items"][0]["metrics"]
-    metrics[next(name for name in metrics if name.endswith("_rate"))] = "many"
+    for metrics in (item["metrics"] for item in payload["items"][:1]):
+        for name in [name for name in metrics if name.endswith("_rate")][:1]:
+            metrics[name] = "many"
 
 
 _DATA: Final[dict[str, Callable[[Any], None]]] = {

@@ -420,7 +420,7 @@ def test_a_frame_that_cannot_be_judged_says_why():
     with pytest.raises(FrameError, match="no level 'domian'"):
         complaints(1, by="domian")
     with pytest.raises(FrameError, match="several tags"):
-        thresholds(week(keys={"tag": ["x"]}, complained=1, delivered=9), by=[])
+        thresholds(week(keys={"tag": ["x", "y"]}, complained=1, delivered=9), by=[])
     months = grid_of(
         3, {"domain": ["a.com"]}, {"complained": 1, "delivered": 9}, resolution="month"
     )
