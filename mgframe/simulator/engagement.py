@@ -77,6 +77,8 @@ _COLUMNS: Final = np.array(
     [PRIMITIVE["opened_first"]] * len(BOTS) + [PRIMITIVE["unsubscribed"], PRIMITIVE["complained"]]
 )
 _CHANCES: Final = [*OPENED, CHANCE["unsubscribed"], CHANCE["complained"]]
+_PEOPLE: Final = BOTS.index("None")
+_UNKNOWN_MACHINES: Final = BOTS.index("Generic")
 
 
 def _first_acts(rng: np.random.Generator, week: Week, mail: Mail) -> Acts:
@@ -86,6 +88,8 @@ def _first_acts(rng: np.random.Generator, week: Week, mail: Mail) -> Acts:
     complained = chance[:, -1]
     # Who has no feedback loop tells nothing, whatever happens.
     complained += np.where(complained > 0, added_chance(week, "complaints", cells), 0)
+    chance[:, _PEOPLE] *= 1 - added_chance(week, "fade", cells)
+    chance[:, _UNKNOWN_MACHINES] += added_chance(week, "bots", cells)
     np.minimum(chance, 1, out=chance)
     drawn = rng.binomial(mail.counts[:, None], chance)
     row, column = np.nonzero(drawn)

@@ -16,6 +16,9 @@ KINDS: Final = {
     "loop tells",
     "tracking": "this share of opens and clicks is not counted",
     "throttle": "this share of the mail is put off at the first attempt, and often again",
+    "bots": "machines of no known class open this share of the delivered messages",
+    "surge": "this share of the mail is sent on top of the usual: a half doubles it",
+    "fade": "people come to open less and less: at its end this share of their opens is gone",
 }
 
 #: What an incident can be narrowed to.
@@ -42,7 +45,8 @@ class Incident:
     Parameters
     ----------
     kind : str
-        ``"block"``, ``"stale_list"``, ``"complaints"``, ``"tracking"`` or ``"throttle"``.
+        ``"block"``, ``"stale_list"``, ``"complaints"``, ``"tracking"``, ``"throttle"``, ``"bots"``,
+        ``"surge"`` or ``"fade"``.
     where : mapping of str to str or sequence of str
         Narrows it: domain, subaccount, provider (a recipient domain), recipient_provider (who
         runs the mailboxes, such as Google Workspace), tag, ip, ip_pool. Several values of one
@@ -73,6 +77,8 @@ class Incident:
             raise ValueError(f"where={unknown[0]!r}: a place is one of {', '.join(PLACES)}")
         if not 0 < self.size <= 1:
             raise ValueError(f"size={self.size!r}: a chance above 0 and up to 1")
+        if self.kind == "surge" and self.size == 1:
+            raise ValueError("size=1: of a surge some mail is the usual; 0.9 is ten times as much")
         places = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in self.where.items()}
         object.__setattr__(self, "where", places)
         object.__setattr__(self, "start", in_utc(self.start))

@@ -102,9 +102,10 @@ class Model:
     ----------
     seed : int
         Another seed is another account.
-    domains : int or sequence of str
+    domains : int, sequence of str or sequence of Domain
         Up to three: the default account's newsletter, transactional and promotion domains. More:
-        that many invented ones, with log-normal volumes, some in subaccounts. Or their names.
+        that many invented ones, with log-normal volumes, some in subaccounts. Or their names, or
+        the domains themselves, whose index is their place.
     days : int
         Age of the account, and so of its lifetime counters.
     now : datetime
@@ -127,7 +128,7 @@ class Model:
         self,
         seed: int = 1,
         *,
-        domains: int | Sequence[str] = 3,
+        domains: int | Sequence[str] | Sequence[Domain] = 3,
         days: int = 400,
         now: datetime = NOW,
         incidents: Sequence[Incident] | None = None,
@@ -353,13 +354,23 @@ class Model:
         return floored(self.now - timedelta(days=days), resolution)
 
 
-def _domains(seed: int, domains: int | Sequence[str]) -> tuple[Domain, ...]:
-    if isinstance(domains, int) and domains < 1:
-        raise ValueError(f"domains={domains}: an account has at least one")
-    usual = default_domains()
-    if isinstance(domains, int) and domains <= len(usual):
-        return usual[:domains]
-    return invented_domains(seed, domains)
+def _domains(seed: int, domains: int | Sequence[str] | Sequence[Domain]) -> tuple[Domain, ...]:
+    if isinstance(domains, int):
+        if domains < 1:
+            raise ValueError(f"domains={domains}: an account has at least one")
+        usual = default_domains()
+        return usual[:domains] if domains <= len(usual) else invented_domains(seed, domains)
+    names = [domain for domain in domains if isinstance(domain, str)]
+    given = [domain for domain in domains if isinstance(domain, Domain)]
+    if names and given:
+        raise ValueError("domains: either names or domains, not both")
+    return _in_place(given) if given else invented_domains(seed, names)
+
+
+def _in_place(domains: Sequence[Domain]) -> tuple[Domain, ...]:
+    if any(domain.index != place for place, domain in enumerate(domains)):
+        raise ValueError("domains: the index of each is its place")
+    return tuple(domains)
 
 
 def _names_of(domains: Sequence[Domain]) -> dict[str, list[str]]:

@@ -112,8 +112,17 @@ def added_chance(
     for incident in week.incidents:
         if incident.kind == kind:
             more = factor * incident.size * _touched(week, incident, cells)
+            if kind == "fade":
+                more = more * _progress(week, incident, cells)
             added = np.asarray(added + more - added * more)
     return added
+
+
+def _progress(week: Week, incident: Incident, cells: Cells) -> NDArray[np.float64]:
+    """Return how far along an incident each cell is, from 0 to 1."""
+    start, end = hour_of(incident.start), hour_of(incident.end)
+    hour = cells.hour + first_hour(week.week) + 0.5
+    return np.asarray(np.clip((hour - start) / (end - start), 0, 1))
 
 
 def _touched(week: Week, incident: Incident, cells: Cells) -> NDArray[np.bool_]:
@@ -173,10 +182,22 @@ def _accepted(rng: np.random.Generator, week: Week) -> tuple[Cells, NDArray[np.i
     # Nothing to speak of comes in most hours of a campaign's week: not worth a draw.
     hour_of_row, lane_of_row = np.nonzero(volume > 1e-3)
     expected = volume[hour_of_row, lane_of_row, None] * week.traits.shares[lane_of_row]
-    accepted = rng.poisson(expected)
+    accepted = rng.poisson(expected * _surge(week, hour_of_row, lane_of_row))
     row, recipient = np.nonzero(accepted)
     cells = Cells(hour_of_row[row], lane_of_row[row], recipient)
     return cells, accepted[row, recipient].astype(np.int64)
+
+
+def _surge(week: Week, hour: NDArray[np.intp], lane: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return how many times the usual mail there is, by row and recipient."""
+    recipients = week.traits.shares.shape[1]
+    every = Cells(
+        np.repeat(hour, recipients),
+        np.repeat(lane, recipients),
+        np.tile(np.arange(recipients), len(hour)),
+    )
+    on_top = np.zeros(len(every.hour)) + added_chance(week, "surge", every)
+    return np.asarray(1 / (1 - on_top.reshape(len(hour), recipients)))
 
 
 #: What can befall a message before or at its first attempt, in the order of the columns.
