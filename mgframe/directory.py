@@ -265,19 +265,23 @@ def _account_tags(
     def finish(items: Items, regions: list[str], answers: Pages) -> pd.DataFrame:
         return _tag_table(items, NO_KEY, regions, _TAGS, client, answers)
 
-    kind = Kind(_TAGS, "items", ("tag", "account_id"), _total_of_tags)
+    kind = Kind(_TAGS, "items", ("tag", "account_id"), _total_of_tags, _is_last_of_tags)
     return every_item(client, kind, call, finish, regions)
 
 
 def _total_of_tags(body: Mapping[str, Any]) -> Any:
-    """Return the total, which a first page that is not full tells too; None for all others."""
-    pagination = body.get("pagination")
-    said = pagination if isinstance(pagination, Mapping) else {}
-    if "total" in said:
-        return said["total"]
-    limit, rows = said.get("limit"), len(body["items"] or ())
-    is_all = said.get("skip") == 0 and rows < (limit if type(limit) is int else PAGE)
-    return rows if is_all else None
+    return _pagination(body).get("total")
+
+
+def _is_last_of_tags(body: Mapping[str, Any]) -> bool:
+    """Return whether a page is shorter than the limit that its answer says."""
+    limit = _pagination(body).get("limit")
+    return type(limit) is int and len(body["items"] or ()) < limit
+
+
+def _pagination(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = body.get("pagination")
+    return said if isinstance(said, Mapping) else {}
 
 
 def _domain_tags(client: Client, domain: str, prefix: str | None) -> Question:

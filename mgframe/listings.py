@@ -32,13 +32,15 @@ Items = list[dict[str, Any]]
 class Kind:
     """A listing: its endpoint, and where an answer holds the items and their total.
 
-    `key` are the members that tell an item from all others; the first is its name.
+    `key` are the members that tell an item from all others; the first is its name. Where an answer
+    has no total, `is_last` says whether it is the last page.
     """
 
     endpoint: str
     member: str
     key: tuple[str, ...]
     said_total: Callable[[Mapping[str, Any]], Any]
+    is_last: Callable[[Mapping[str, Any]], bool] = lambda body: False
 
     def items(self, body: Any) -> Items:
         """Return the items of a page.
@@ -84,7 +86,11 @@ def every_item(
 
     def series(region: str) -> Series:
         return Series(
-            lambda skip: call(region, skip), PAGE, lambda body: len(kind.items(body)), kind.total
+            lambda skip: call(region, skip),
+            PAGE,
+            lambda body: len(kind.items(body)),
+            kind.total,
+            is_last=kind.is_last,
         )
 
     def finished(pages: list[Pages]) -> pd.DataFrame | Question:

@@ -29,8 +29,8 @@ class Series:
 
     `call` takes how many rows to skip. `read` makes of an answer's body what is kept of it; `rows`,
     `total` and `same` (are two pages one?) take that, and `total` gives None where the answer has
-    none. `limit` is the most rows of a page, `at_most` how many rows there can be in all, as far as
-    the question tells.
+    none, and then `is_last` may tell the last page. `limit` is the most rows of a page, `at_most`
+    how many rows there can be in all, as far as the question tells.
     """
 
     call: Callable[[int], Call]
@@ -40,6 +40,7 @@ class Series:
     at_most: int | None = None
     read: Callable[[Any], Any] | None = None
     same: Callable[[Any, Any], bool] = operator.eq
+    is_last: Callable[[Any], bool] = lambda kept: False
 
 
 def every_page(
@@ -101,7 +102,7 @@ def _next(one: Series, read: Pages) -> list[Call]:
     total, size = one.total(read[0].body), one.rows(read[0].body)
     if total is None:
         held = sum(one.rows(answer.body) for answer in read)
-        if not one.rows(read[-1].body):
+        if not one.rows(read[-1].body) or one.is_last(read[-1].body):
             return []
         if any(one.same(page.body, read[-1].body) for page in read[:-1]):
             raise Unsteady(

@@ -431,3 +431,12 @@ def test_no_time_is_nat(text: str | None) -> None:
 def test_what_is_no_time_is_an_error(text: Any) -> None:
     with pytest.raises(mg.ResponseError, match="the answer holds the time"):
         read_moments([text])
+
+
+@responses.activate
+def test_a_short_page_without_total_or_skip_is_the_last() -> None:
+    # As recorded: the answer repeats sort and limit alone.
+    said = {"sort": "lastseen:desc", "limit": 10}
+    responses.post(TAGS, json={"items": [tag("x")], "pagination": said})
+    assert list(tags(client=client())["tag"]) == ["x"]
+    assert len(responses.calls) == 1
