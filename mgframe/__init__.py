@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mgframe.analysis.attributing import attribute
     from mgframe.analysis.comparing import compare
     from mgframe.analysis.dating import changepoints
+    from mgframe.analysis.investigating import investigate, siblings
     from mgframe.analysis.monitoring import anomalies
     from mgframe.analysis.thresholds import thresholds
     from mgframe.bounces_api import bounce_classification
@@ -93,6 +94,10 @@ _HOMES = {
     "analysis.attributing": ("attribute",),
     "analysis.comparing": ("compare",),
     "analysis.dating": ("changepoints",),
+    "analysis.investigating": (
+        "investigate",
+        "siblings",
+    ),
     "analysis.monitoring": ("anomalies",),
     "analysis.thresholds": ("thresholds",),
     "bounces_api": ("bounce_classification",),
@@ -221,6 +226,7 @@ __all__ = [
     "failures",
     "grouped_totals",
     "hard_bounce_rate",
+    "investigate",
     "is_not",
     "local_days",
     "long",
@@ -237,6 +243,7 @@ __all__ = [
     "reconcile",
     "resample",
     "settled",
+    "siblings",
     "soft_bounce_rate",
     "subaccounts",
     "sum",

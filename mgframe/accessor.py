@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgframe import periods, ratios, reshaping, settling
-from mgframe.analysis import attributing, comparing, dating, monitoring, thresholds
+from mgframe.analysis import attributing, comparing, dating, investigating, monitoring, thresholds
 from mgframe.methods import OfFrame, method
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class MgAccessor(OfFrame):
     attribute = method(attributing.attribute)
     anomalies = method(monitoring.anomalies)
     changepoints = method(dating.changepoints)
+    investigate = method(investigating.investigate)
 
     @property
     def plot(self) -> PlotAccessor:

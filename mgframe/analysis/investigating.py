@@ -1,0 +1,363 @@
+"""What went wrong in an account: where, since when, how badly, and what to look at first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from mgframe.analysis.collecting import LIMIT, Finding, chance, collect
+from mgframe.analysis.kinds import folded, mixes, with_kind
+from mgframe.analysis.metrics import METRICS
+from mgframe.analysis.neighbours import neighbours, quiet_words
+from mgframe.analysis.noting import notes_of
+from mgframe.analysis.reading import read_account
+from mgframe.analysis.slices import Account
+from mgframe.analysis.wording import next_check, sentence, where_text
+from mgframe.dividing import Floats, span_hours
+from mgframe.errors import FrameError, QueryError
+from mgframe.framing import is_simulated, meta_of, with_meta
+from mgframe.timespan import Moment, json_time
+
+#: So many days with mail must be known before anything can be said.
+LEAST_DAYS: Final = 28
+
+#: The columns of the table of findings, with their types.
+COLUMNS: Final = {
+    "kind": "str", "metric": "str", "where": "str", "keys": "str", "start": "time", "end": "time",
+    "start_low": "time", "start_high": "time", "ongoing": "bool", "n": "float64", "k": "float64",
+    "expected": "float64", "before": "float64", "during": "float64", "change": "float64",
+    "change_low": "float64", "change_high": "float64", "excess": "float64", "share": "float64",
+    "q_value": "float64", "score": "float64", "cause": "str", "next_check": "str",
+    "sentence": "str",
+}  # fmt: skip
+
+Frames = pd.DataFrame | Sequence[pd.DataFrame]
+
+
+def investigate(
+    frames: Frames,
+    *,
+    within: str = "35d",
+    failures: pd.DataFrame | None = None,
+    notes: bool = False,
+    limit: float = LIMIT,
+    holidays: Sequence[Moment] | None = None,
+    until: Moment | None = None,
+) -> pd.DataFrame:
+    """Return what went wrong, best first: one row an incident, at the smallest place that holds it.
+
+    Parameters
+    ----------
+    frames : DataFrame or list of them
+        Frames of counts in days (hours are summed) of the same window, each by one key or two. As
+        the Metrics API gives two keys at once, the normal input is domain by recipient_provider,
+        domain by tag, recipient_provider by tag, domain by ip, recipient_provider by ip, and
+        recipient_provider by bot, of 90 days.
+    within : str, default "35d"
+        Incidents that began in so many days before the end are looked for, in d or w.
+    failures : DataFrame, optional
+        A table of :func:`mgframe.failures`, from which the leading cause at a place is named.
+    notes : bool, default False
+        Add rows of kind ``"note"`` for what is no incident: changes of volume, rates that got
+        better, the open bucket.
+    limit : float, default 5.0
+        How far an incident must lie from chance, as a normal deviate.
+    holidays : list of dates, optional
+        Days that are neither learnt from nor judged.
+    until : str or datetime, optional
+        Until when (exclusive) buckets are complete; from attrs where left out.
+
+    Returns
+    -------
+    DataFrame
+        A plain table with these columns:
+
+        - `kind`: ``rate`` (something got worse), ``mix`` (only the mix of mail changed),
+          ``tracking`` (opens and clicks are not counted), ``bots`` (machines open or click more).
+        - `metric`: the rate's name; `where`: the place as text; `keys`: the same as JSON text,
+          level to list of keys, ``{}`` for the whole account.
+        - `start`, `end`: first and last affected day (UTC); `start_low`, `start_high`: the first
+          and last day of the 90 % set of the start; `ongoing`: whether it lasts.
+        - `n`, `k`, `expected`: messages, counted and expected events on these days (of rates of
+          what comes late `n` is how many deliveries the days' events come from, no whole number).
+        - `before`, `during`, `change`, `change_low`, `change_high`: rates as fractions, and the
+          change with its 95 % interval; `excess`: how many messages fared worse than expected;
+          `share`: of the whole account's departure on these days, NaN where that has another sign.
+        - `q_value`: Benjamini and Hochberg's, over all series looked at; `score`: what the rows
+          are sorted by.
+        - `cause`: the leading failure there (empty where not known); `next_check`, `sentence`.
+
+        Consequences are folded into the row of their cause. ``attrs["mgframe"]`` has `series` (how
+        many were looked at), `cannot_tell` (what could not be judged, and why).
+
+    Raises
+    ------
+    QueryError
+        An argument is wrong.
+    FrameError
+        A frame has no time, more than two keys or buckets longer than days; two frames have the
+        same keys, other days or another zone; no frame has both counts of any rate that is looked
+        at; or it is not known until when they are complete.
+
+    Notes
+    -----
+    Each slice (a domain, a provider, a tag, an IP, the account) of each rate is compared with what
+    the usual rates of its cells give for the day's mix of mail. The strongest interval of days is
+    taken where it lies 5 standard deviations from what the slice strays by itself and reaches the
+    smallest effect that matters; its place is found by taking every other slice away; what it
+    explains is taken from the others, and the search goes on.
+
+    Examples
+    --------
+    >>> import mgframe as mg
+    >>> client = mg.demo()
+    >>> frames = [mg.metrics(by=by, last="90d", client=client)
+    ...           for by in (["domain", "recipient_provider"], ["domain", "tag"])]
+    >>> found = investigate(frames)
+    >>> found.loc[0, ["kind", "where"]].tolist()
+    ['rate', 'domain=news.example.com & recipient_provider=Gmail']
+    """
+    days = _days(within)
+    _read_limit(limit)
+    account = read_account(frames, holidays=holidays, until=until)
+    if account is None:
+        return _table([], [], None, np.zeros(0), ["the frames have no rows"], frames)
+    refusal = _cannot(account)
+    if refusal:
+        return _table([], [], account, np.zeros(0), refusal, frames)
+    scan = collect(account, limit=limit, since=max(len(account.times) - days, 0))
+    found = folded(
+        [with_kind(account, one) for one in (*scan.findings, *mixes(account, scan.since))]
+    )
+    found = _with_q(found, scan.p)
+    rows = [_row(account, one, failures) for one in found]
+    extra = notes_of(account, scan, COLUMNS) if notes else []
+    return _table(rows, extra, account, scan.p, _limits_of(account), frames)
+
+
+def _days(within: object) -> int:
+    if not isinstance(within, str):
+        raise QueryError(f"within={within!r} must be a span of days, such as '35d'")
+    hours = span_hours(within, argument="within")
+    if hours % 24:
+        raise QueryError(f"within={within!r} must be whole days, such as '35d'")
+    return hours // 24
+
+
+def _read_limit(limit: object) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+        raise QueryError(f"limit={limit!r} must be a number of standard deviations, such as 5.0")
+
+
+def _cannot(account: Account) -> list[str]:
+    """Return why nothing can be said at all; raise where the frames lack what is looked at."""
+    given = [metric for metric in METRICS if account.gives(metric)]
+    if not given:
+        needed = sorted({name for m in METRICS for name in (m.numerator, m.denominator)})
+        raise FrameError(
+            "no frame has both counts of a rate that is looked at; fetch these with mg.metrics(): "
+            f"{', '.join(needed)}"
+        )
+    stacks = [account.stack(metric) for metric in given if not metric.late and not metric.bots]
+    stacks = stacks or [account.stack(metric) for metric in given]
+    mailing = max((int((stack.n > 0).sum(axis=1).max(initial=0)) for stack in stacks), default=0)
+    if mailing == 0:
+        return ["no day has mail whose counts are known"]
+    if mailing < LEAST_DAYS:
+        return [
+            f"the busiest slice has {mailing} complete days with mail, too few to know what is "
+            f"usual: {LEAST_DAYS} are needed; fetch last='90d'"
+        ]
+    return []
+
+
+def _limits_of(account: Account) -> list[str]:
+    """Return what the frames cannot tell."""
+    told = []
+    if not any("" not in table.levels for table in account.tables):
+        told.append("no frame has two keys, so no place is narrower than one key")
+    missing = sorted({m.rate for m in METRICS if not m.bots and not account.gives(m)})
+    if missing:
+        told.append(f"counts are missing for {', '.join(missing)}")
+    if not any("bot" in table.levels for table in account.tables):
+        told.append("no frame has the key 'bot', so opens by machines cannot be told apart")
+    return told
+
+
+def _with_q(found: Sequence[Finding], p: Floats) -> list[Finding]:
+    """Return the findings with Benjamini and Hochberg's q over all series."""
+    if not found:
+        return []
+    from scipy.stats import false_discovery_control
+
+    own = np.array([float(chance(np.array([one.z]))[0]) for one in found])
+    every = np.clip(np.concatenate([own, p]), 1e-300, 1.0)
+    q = false_discovery_control(every)[: len(own)]
+    return [replace(one, q=float(value)) for one, value in zip(found, q, strict=True)]
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _row(account: Account, finding: Finding, failures: pd.DataFrame | None) -> dict[str, Any]:
+    times = account.times
+    cause = _cause(finding, failures)
+    quiet = quiet_words(account, finding)
+    return {
+        "kind": finding.kind,
+        "metric": finding.metric.rate,
+        "where": where_text(finding.where),
+        "keys": json.dumps({level: list(names) for level, names in finding.where.items()}),
+        "start": times[finding.start],
+        "end": times[finding.stop - 1],
+        "start_low": times[finding.lowest],
+        "start_high": times[finding.highest],
+        "ongoing": finding.ongoing,
+        "n": finding.n,
+        "k": finding.k,
+        "expected": finding.expected,
+        "before": finding.before,
+        "during": finding.during,
+        "change": finding.change,
+        "change_low": finding.low,
+        "change_high": finding.high,
+        "excess": finding.excess,
+        "share": finding.share,
+        "q_value": finding.q,
+        "score": finding.score,
+        "cause": cause,
+        "next_check": next_check(finding),
+        "sentence": sentence(finding, times, quiet, cause),
+    }
+
+
+def _cause(finding: Finding, failures: pd.DataFrame | None) -> str:
+    """Return the leading reason at the finding's place, empty where the table tells none."""
+    if failures is None or finding.metric.family != "delivery" or not len(failures):
+        return ""
+    if not {"reason", "count", "severity"} <= set(failures.columns):
+        raise FrameError("failures= must be a table of mg.failures()")
+    severity = "temporary" if finding.metric.rate == "deferral_rate" else "permanent"
+    own = failures[failures["severity"] == severity]
+    for level in ("domain", "tag", "ip"):
+        if level in own.columns and level in finding.where:
+            own = own[own[level].isin(finding.where[level])]
+    names = finding.where.get("recipient_provider")
+    if names and "provider" in own.columns:
+        own = own[own["provider"].isin(names)]
+    if not len(own):
+        return ""
+    grouped = own.groupby("reason")["count"].sum().sort_values(ascending=False)
+    top = own[own["reason"] == grouped.index[0]].sort_values("count", ascending=False).iloc[0]
+    codes = [
+        str(top[name]) for name in ("code", "enhanced_code") if name in own and pd.notna(top[name])
+    ]
+    codes = [code for code in codes if code and code != "(none)"]
+    return " ".join([str(grouped.index[0]), *codes])
+
+
+def _table(
+    rows: Sequence[Mapping[str, Any]],
+    extra: Sequence[Mapping[str, Any]],
+    account: Account | None,
+    p: Floats,
+    cannot_tell: Sequence[str],
+    frames: Frames,
+) -> pd.DataFrame:
+    every = [*rows, *extra]
+    columns = {}
+    for name, dtype in COLUMNS.items():
+        values = [row[name] for row in every]
+        if dtype == "time":
+            moments = pd.DatetimeIndex(pd.to_datetime(pd.Series(values, dtype="object"), utc=True))
+            columns[name] = pd.Series(moments.as_unit("us"))
+        else:
+            columns[name] = pd.Series(values, dtype=dtype)
+    table = pd.DataFrame(columns)
+    listed = [frames] if isinstance(frames, pd.DataFrame) else list(frames)
+    meta = {
+        key: meta_of(listed[0])[key]
+        for key in ("region", "fetched_at")
+        if key in meta_of(listed[0])
+    }
+    days = (
+        {}
+        if account is None
+        else {
+            "window": [
+                json_time(account.times[0]),
+                json_time(account.times[-1] + pd.Timedelta(days=1)),
+            ]
+        }
+    )
+    return with_meta(table, meta | days | {
+        "analysis": "investigate",
+        "series": len(p),
+        "cannot_tell": list(cannot_tell),
+        "simulated": any(is_simulated(frame) for frame in listed),
+    })  # fmt: skip
+
+
+def siblings(
+    frames: Frames,
+    finding: pd.Series | Mapping[str, Any],
+    *,
+    holidays: Sequence[Moment] | None = None,
+    until: Moment | None = None,
+) -> pd.DataFrame:
+    """Return what else was looked at on the days of a finding, and whether it moved too.
+
+    Parameters
+    ----------
+    frames : DataFrame or list of them
+        The frames that were investigated.
+    finding : Series or mapping
+        A row of :func:`mgframe.investigate`.
+    holidays, until
+        As there.
+
+    Returns
+    -------
+    DataFrame
+        A plain table, one row for each key beside those of the finding, level by level, the others
+        held: ``level``, ``key``, ``where`` (texts), ``n``, ``k``, ``expected``, ``before``,
+        ``during``, ``change``, ``change_low``, ``change_high`` (95 %), ``z``, ``moved`` (bool).
+
+    Raises
+    ------
+    QueryError
+        `finding` is no row of findings.
+    FrameError
+        As for :func:`mgframe.investigate`.
+
+    Examples
+    --------
+    >>> import mgframe as mg
+    >>> client = mg.demo()
+    >>> frames = [mg.metrics(by=by, last="90d", client=client)
+    ...           for by in (["domain", "recipient_provider"], ["domain", "tag"])]
+    >>> found = investigate(frames)
+    >>> table = siblings(frames, found.loc[0])
+    >>> sorted(set(table["level"]))
+    ['domain', 'recipient_provider']
+    """
+    row = dict(finding)
+    if not {"keys", "metric", "kind", "start", "end"} <= set(row):
+        raise QueryError("finding= must be a row of mg.investigate(), such as found.loc[0]")
+    account = read_account(frames, holidays=holidays, until=until)
+    if account is None:
+        raise FrameError("the frames have no rows")
+    metric = next(
+        m for m in METRICS if m.rate == row["metric"] and m.bots == (row["kind"] == "bots")
+    )
+    where = {level: tuple(names) for level, names in json.loads(row["keys"]).items()}
+    moments = pd.DatetimeIndex([pd.Timestamp(row["start"]), pd.Timestamp(row["end"])])
+    start, end = (int(place) for place in account.times.get_indexer(moments))
+    if min(start, end) < 0:
+        raise QueryError("finding= is about days that the frames do not have")
+    return neighbours(account, metric, where, start, end + 1)

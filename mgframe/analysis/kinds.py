@@ -1,0 +1,178 @@
+"""What kind of incident a finding is, which is a consequence of which, and changes of the mix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from mgframe.analysis.collecting import Finding, describe
+from mgframe.analysis.effects import EFFECTS
+from mgframe.analysis.hunting import hunt, measure
+from mgframe.analysis.localising import Where
+from mgframe.analysis.metrics import BOTS, CLICKS, COMPLAINT, DELIVERY, ENGAGEMENT, FAILURES, OPENS
+from mgframe.analysis.slices import Account, Cube, Metric, Stack
+from mgframe.dividing import Floats
+from mgframe.vocabulary import OVERLAPPING_LEVELS, PROVIDER_LEVELS
+
+#: Opens and clicks fall alike where the logarithms of their ratios differ by less than this share,
+#: or by chance.
+_ALIKE: Final = 0.45
+_CHANCE: Final = 2.0
+_FALL: Final = -0.05
+#: So much of two findings' days must be common for one to follow from the other.
+_SAME_DAYS: Final = 0.5
+#: A mix that changed for fewer days is a send, and no change.
+_LEAST_MIX_DAYS: Final = 3
+_MIX_LIMIT: Final = 4.3
+_SURE: Final = 50.0
+_NEARLY: Final = 0.2
+#: Which family explains which: the first is told.
+_CAUSES: Final = (DELIVERY, COMPLAINT, BOTS, ENGAGEMENT)
+
+
+def with_kind(account: Account, finding: Finding) -> Finding:
+    """Return the finding as ``bots`` or ``tracking`` where it is one."""
+    if finding.metric.family == BOTS:
+        return replace(finding, kind="bots")
+    if finding.metric.family == ENGAGEMENT and _fell_alike(account, finding):
+        return replace(finding, kind="tracking")
+    return finding
+
+
+def _fell_alike(account: Account, finding: Finding) -> bool:
+    """Say whether opens and clicks fell by the same share, at no provider in particular.
+
+    A provider that puts mail into the spam folder makes both fall too, but at that provider alone.
+    """
+    if set(PROVIDER_LEVELS).intersection(finding.where):
+        return False
+    falls, doubts = [], []
+    for metric in (OPENS, CLICKS):
+        stack = account.at(metric, finding.where) if account.gives(metric) else None
+        if stack is None:
+            return False
+        days = (np.array([finding.start]), np.array([finding.stop]))
+        own = measure(stack, account.calendar, *days)
+        falls.append(float(np.log((own.k[0] + 0.5) / (own.expected[0] + 0.5))))
+        doubts.append(float(own.doubt[0]))
+    opens, clicks = falls
+    apart = abs(opens - clicks)
+    by_chance = apart <= _CHANCE * np.sqrt(sum(doubts))
+    return max(falls) < _FALL and (apart <= _ALIKE * max(abs(opens), abs(clicks)) or by_chance)
+
+
+# ---------------------------------------------------------------- consequences
+
+
+def folded(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with those that follow from another under it, best first."""
+    kept: list[Finding] = []
+    for finding in sorted(findings, key=lambda one: (-_weight(one), -one.score)):
+        cause = next((i for i, other in enumerate(kept) if _follows(finding, other)), None)
+        if cause is None:
+            kept.append(finding)
+        else:
+            other = kept[cause]
+            kept[cause] = replace(other, folded=(*other.folded, finding))
+    return sorted(kept, key=lambda one: -one.score)
+
+
+def _weight(finding: Finding) -> float:
+    """Return what comes first as a cause: lost mail before fewer opens, rates before their mix."""
+    family = finding.metric.family
+    rank = _CAUSES.index(family) if family in _CAUSES else len(_CAUSES)
+    return -rank - (10 if finding.kind == "mix" else 0)
+
+
+def _follows(finding: Finding, other: Finding) -> bool:
+    common = len(range(max(finding.start, other.start), min(finding.stop, other.stop)))
+    shorter = min(len(finding.days), len(other.days))
+    near = max(finding.start, other.start) <= min(finding.stop, other.stop) + 1
+    if finding.metric.family == other.metric.family and finding.kind == other.kind:
+        return near and _overlap(finding.where, other.where)
+    if "mix" in (finding.kind, other.kind) or finding.start < other.start - 1:
+        return False
+    return common >= _SAME_DAYS * shorter and _lies_in(finding.where, other.where)
+
+
+def _lies_in(one: Where, other: Where) -> bool:
+    """Say whether a place lies in another one."""
+    return all(level in one and set(one[level]) <= set(names) for level, names in other.items())
+
+
+def _overlap(one: Where, other: Where) -> bool:
+    """Say whether a message can be of both places, and one of them may lie in the other."""
+    return all(
+        set(names) & set(other[level])
+        for level, names in one.items()
+        if level in other and level not in OVERLAPPING_LEVELS
+    )
+
+
+# ---------------------------------------------------------------- the mix
+
+
+def mixes(account: Account, since: int = 0) -> list[Finding]:
+    """Return where the mix of mail changed so that a rate moves although no part's rate did."""
+    found = []
+    for metric in (OPENS, FAILURES):
+        if not account.gives(metric):
+            continue
+        cube = next((c for c in _turned(account, metric) if c.levels == ("domain", "tag")), None)
+        if cube is None:
+            cube = next((c for c in _turned(account, metric) if c.levels[0] == "domain"), None)
+        if cube is not None:
+            finding = _mix(account, metric, cube, since)
+            found += [finding] if finding is not None else []
+    return found
+
+
+def _turned(account: Account, metric: Metric) -> list[Cube]:
+    return [turn for cube in account.cubes(metric) for turn in (cube, cube.turned())]
+
+
+def _mix(account: Account, metric: Metric, cube: Cube, since: int) -> Finding | None:
+    """Return the change of the rate that the usual rates of the cells give for each day's mix."""
+    whole = account.at(metric, {})
+    if whole is None:
+        return None
+    mail = cube.n.sum(axis=(0, 1))
+    share = np.divide(
+        (cube.rates[:, :, None] * cube.n).sum(axis=(0, 1)), mail, out=np.zeros_like(mail),
+        where=mail > 0,
+    )  # fmt: skip
+    # Shares are known far better than rates: what they stray by is no chance of counting.
+    n = whole.n * _SURE
+    stack = Stack(metric, ((),), n * share, n, np.zeros_like(n), np.zeros_like(n))
+    own = hunt(stack, account.calendar, since)
+    length = int(own.stop[0] - own.start[0])
+    if abs(own.z[0]) < _MIX_LIMIT or length < _LEAST_MIX_DAYS:
+        return None
+    moved = abs(own.k[0] - own.expected[0]) / max(own.n[0], 1e-9)
+    if moved < EFFECTS[metric.rate].points:
+        return None
+    where = _driver(cube, own.inside[0], float(np.sign(own.z[0])))
+    found = describe(account, stack, own, 0, where)
+    sizes = {name: getattr(found, name) / _SURE for name in ("n", "k", "expected", "excess")}
+    return replace(found, kind="mix", share=np.nan, **sizes)
+
+
+def _driver(cube: Cube, days: Floats, sign: float) -> Where:
+    """Return the key whose share of the mail moved the rate most: Kitagawa's centred mix."""
+    rates = cube.rates
+    before = cube.n[:, :, ~days.astype(bool)].sum(axis=2)
+    during = cube.n[:, :, days.astype(bool)].sum(axis=2)
+    shares = [side / max(side.sum(), 1e-9) for side in (before, during)]
+    usual = sum(float((side * rates).sum()) for side in shares) / 2
+    effect = sign * (shares[1] - shares[0]) * (rates - usual)
+    # Tags of the same messages move alike: the one whose share changed most is meant.
+    growth = np.abs(np.log((shares[1] + 1e-6) / (shares[0] + 1e-6)))
+    near = effect >= _NEARLY * effect.max()
+    a, b = np.unravel_index(int(np.where(near, growth, -1.0).argmax()), effect.shape)
+    found: Where = {cube.levels[0]: (cube.members[0][a],), cube.levels[1]: (cube.members[1][b],)}
+    return (
+        found if cube.levels[1] in OVERLAPPING_LEVELS else {cube.levels[0]: found[cube.levels[0]]}
+    )

@@ -1,0 +1,52 @@
+"""What is looked at: rates by family; one incident has one finding in a family."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mgframe.analysis.slices import Metric
+
+DELIVERY: Final = "delivery"
+COMPLAINT: Final = "complaint"
+UNSUBSCRIBE: Final = "unsubscribe"
+ENGAGEMENT: Final = "engagement"
+BOTS: Final = "bots"
+
+OPENS: Final = Metric(
+    "open_rate", "open_rate", ENGAGEMENT, "unique_opened", "delivered", worse=-1, late=True
+)
+CLICKS: Final = Metric(
+    "click_rate", "click_rate", ENGAGEMENT, "unique_clicked", "delivered", worse=-1, late=True
+)
+FAILURES: Final = Metric(
+    "delivery_rate", "delivery_rate", DELIVERY, "delivered", "sent", failing=True
+)
+
+#: Every rate that is looked at, by family.
+METRICS: Final = (
+    Metric("block_rate", "block_rate", DELIVERY, "permanent_failed_esp_block", "processed"),
+    Metric("hard_bounce_rate", "hard_bounce_rate", DELIVERY, "hard_bounces", "processed"),
+    FAILURES,
+    Metric("deferral_rate", "deferral_rate", DELIVERY, "delayed_first_attempt", "processed"),
+    Metric("complaint_rate", "complaint_rate", COMPLAINT, "complained", "delivered", late=True),
+    Metric(
+        "unsubscribe_rate", "unsubscribe_rate", UNSUBSCRIBE, "unsubscribed", "delivered", late=True
+    ),
+    OPENS,
+    CLICKS,
+    Metric("machine_opens", "open_rate", BOTS, "unique_opened", "delivered", late=True, bots=True),
+    Metric(
+        "machine_clicks", "click_rate", BOTS, "unique_clicked", "delivered", late=True, bots=True
+    ),
+)
+
+#: A message put off is no message lost: where both moved, the loss is what is told.
+LESS_TELLING: Final = {
+    "deferral_rate": 0.7,
+    "delivery_rate": 0.9,
+    "click_rate": 0.8,
+    "machine_clicks": 0.6,
+}
+
+#: By how many standard deviations more a rate that jumps by itself must depart.
+STRICTER: Final = {"deferral_rate": 1.5, "open_rate": 0.3, "click_rate": 0.3}

@@ -1,0 +1,76 @@
+"""What did not move: the other providers of a domain, the other domains at a provider."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from mgframe.analysis.collecting import Finding, describe
+from mgframe.analysis.hunting import measure
+from mgframe.analysis.localising import Where
+from mgframe.analysis.slices import Account, Metric, Stack
+from mgframe.analysis.wording import sibling_words, where_text
+from mgframe.dividing import Floats
+
+#: Beyond so many standard deviations a sibling moved too.
+_MOVED: Final = 3.0
+_COLUMNS = ("n", "k", "expected", "before", "during", "change", "change_low", "change_high", "z")
+
+
+def neighbours(
+    account: Account, metric: Metric, where: Where, start: int, stop: int
+) -> pd.DataFrame:
+    """Return every key beside those of a place, level by level, on some days."""
+    rows = []
+    for level in where:
+        for name, place in _beside(account, metric, where, level):
+            stack = account.at(metric, place)
+            if stack is None or not stack.n[:, start:stop].any():
+                continue
+            own = measure(stack, account.calendar, np.array([start]), np.array([stop]))
+            one = describe(account, stack, own, 0, place)
+            rows.append(
+                {
+                    "level": level, "key": name, "where": where_text(place), "n": one.n, "k": one.k,
+                    "expected": one.expected, "before": one.before, "during": one.during,
+                    "change": one.change, "change_low": one.low, "change_high": one.high,
+                    "z": one.z, "moved": abs(one.z) > _MOVED,
+                }
+            )  # fmt: skip
+    texts = dict.fromkeys(("level", "key", "where"), "str")
+    types = {**texts, **dict.fromkeys(_COLUMNS, "float64"), "moved": "bool"}
+    return pd.DataFrame(
+        {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types.items()}
+    )
+
+
+def _beside(account: Account, metric: Metric, where: Where, level: str) -> list[tuple[str, Where]]:
+    names: dict[str, None] = {}
+    for cube in account.cubes(metric):
+        if level in cube.levels:
+            names |= dict.fromkeys(cube.members[cube.levels.index(level)])
+    return [(name, {**where, level: (name,)}) for name in names if name not in where[level]]
+
+
+def quiet_words(account: Account, finding: Finding) -> list[str]:
+    """Return which siblings stayed as they were, taken together, in the words of a sentence."""
+    found = []
+    for level in finding.where:
+        others = tuple(name for name, _ in _beside(account, finding.metric, finding.where, level))
+        if not others:
+            continue
+        stack = account.at(finding.metric, {**finding.where, level: others})
+        if stack is not None and _is_quiet(account, stack, finding):
+            found.append(sibling_words(finding.where, level))
+    return found
+
+
+def _is_quiet(account: Account, stack: Stack, finding: Finding) -> bool:
+    days = (np.array([finding.start]), np.array([finding.stop]))
+    if not stack.n[:, finding.start : finding.stop].any():
+        return False
+    own = measure(stack, account.calendar, *days)
+    moved: Floats = np.abs(own.z)
+    return bool(moved[0] <= _MOVED)
