@@ -373,10 +373,8 @@ def _last_moment(end: Moment, resolution: str, zone: tzinfo | None) -> pd.Timest
 
 def names_hour(moment: Moment) -> bool:
     """Return whether an edge names a time of day and not a whole day or month."""
-    if _bare(moment) != "hour":
-        return False
     stamp = read_moment(moment, argument="window")
-    return bool(stamp != floor(stamp, "day"))
+    return _bare(moment) == "hour" and bool(stamp != floor(stamp, "day"))
 
 
 def _bare(moment: Moment) -> str:
