@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mgframe import periods, ratios, reshaping, settling
-from mgframe.analysis import attributing, comparing, dating, investigating, monitoring, thresholds
-from mgframe.methods import OfFrame, method
+from mgframe.methods import Later, OfFrame, method
 
 if TYPE_CHECKING:
     from mgframe.plotting import PlotAccessor
@@ -58,12 +57,12 @@ class MgAccessor(OfFrame):
     complete = method(settling.complete)
     settled = method(settling.settled)
 
-    thresholds = method(thresholds.thresholds)
-    compare = method(comparing.compare)
-    attribute = method(attributing.attribute)
-    anomalies = method(monitoring.anomalies)
-    changepoints = method(dating.changepoints)
-    investigate = method(investigating.investigate)
+    thresholds = Later("mgframe.analysis.thresholds")
+    compare = Later("mgframe.analysis.comparing")
+    attribute = Later("mgframe.analysis.attributing")
+    anomalies = Later("mgframe.analysis.monitoring")
+    changepoints = Later("mgframe.analysis.dating")
+    investigate = Later("mgframe.analysis.investigating")
 
     @property
     def plot(self) -> PlotAccessor:

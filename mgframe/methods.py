@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
@@ -29,3 +30,23 @@ def method(
         return function(self._frame, *args, **kwargs)
 
     return of_frame
+
+
+class Later:
+    """A method whose function is loaded when it is first used: importing mgframe stays quick."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:  # what method() calls it
+        function: Callable[..., Any] = getattr(importlib.import_module(self._module), self._name)
+        return function
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        found = method(self.__wrapped__)
+        setattr(owner, self._name, found)
+        return found.__get__(instance, owner)

@@ -129,3 +129,9 @@ def test_importing_mgframe_loads_nothing_heavy() -> None:
     code = "import sys, mgframe; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert not set(loaded.split()) & HEAVY
+
+
+def test_importing_mgframe_does_not_load_the_analysis() -> None:
+    code = "import sys, mgframe; print(*(n for n in sys.modules if n.startswith('mgframe.an')))"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert loaded == ["mgframe.answering"] or loaded == []
