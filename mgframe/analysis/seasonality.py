@@ -120,7 +120,8 @@ def fit(
     Weights are 1 / (stray + v), v = 1 / (n p (1 - p)) + noise, with Huber's clip at 2. Effects are
     shrunk by A / (A + variance), where A is what they vary by beyond chance (DerSimonian and
     Laird), so that a weekday that is like the others costs nothing. The stray solves
-    median(r² / (stray + v)) = 0.4549: half of all r² / 0.4549 - v lie below it.
+    median(r² / (stray + v)) = 0.4549: half of all r² / 0.4549 - v lie below it, those that are
+    mostly noise counted less.
     """
     found = _start(k, n, offset, calendar)
     if start is not None:
@@ -168,7 +169,11 @@ def _improved(
         doubts.append(doubt)
         used = used + spent
     residuals = x - level[:, None] - _spread(parts, calendar)
-    stray = _stray(residuals, spread, known, old, used)
+    own = old.stray[:, None] + chance
+    # Noise is a guess of the most there may be: a night quieter than that says nothing of stray,
+    # and would make the days look wild.
+    say = known * own / np.maximum(own, noise)
+    stray = _stray(residuals, spread, known, old, used, say)
     doubt = np.minimum(1 / total, _MOST_STRAY)
     return Fit(level, old.bounds, tuple(parts), doubt, tuple(doubts), stray, known.sum(axis=1))
 
@@ -214,15 +219,12 @@ def _effects(weights: Floats, rest: Floats, factor: Floats) -> tuple[Floats, Flo
     return shrink * raw, np.where(held, shrink / safe, between), shrink.sum(axis=1)
 
 
-def _stray(residuals: Floats, chance: Floats, known: Booleans, old: Fit, used: Floats) -> Floats:
+def _stray(
+    residuals: Floats, chance: Floats, known: Booleans, old: Fit, used: Floats, say: Floats
+) -> Floats:
     """Return by how much rates vary beyond chance, robust to a wild half of the buckets."""
     buckets = known.sum(axis=1)
-    squares = np.where(known, residuals**2 / _MEDIAN_SQUARE - chance, np.inf)
-    squares.sort(axis=1)
-    upper = np.minimum(buckets // 2, squares.shape[1] - 1)[:, None]
-    lower = np.maximum((buckets - 1) // 2, 0)[:, None]
-    middle = np.take_along_axis(squares, lower, 1) + np.take_along_axis(squares, upper, 1)
-    median = np.where(buckets > 0, middle[:, 0] / 2, 0.0)
+    median = _median(np.where(known, residuals**2 / _MEDIAN_SQUARE - chance, 0.0), say)
     few = (known / chance).sum(axis=1) < ENOUGH * buckets
     if few.any():
         # The median of a handful of events jumps between whole numbers, mostly too far up.
@@ -230,6 +232,21 @@ def _stray(residuals: Floats, chance: Floats, known: Booleans, old: Fit, used: F
     freedom = np.maximum(buckets - used, buckets / 2)
     stray: Floats = np.maximum(median, 0) * buckets / np.maximum(freedom, 1)
     return np.minimum(stray, _MOST_STRAY)
+
+
+def _median(values: Floats, weights: Floats) -> Floats:
+    """Return the weighted median of each row, 0 where nothing has weight."""
+    order = np.argsort(values, axis=1)
+    sums = np.cumsum(np.take_along_axis(weights, order, 1), axis=1)
+    half = sums[:, -1:] / 2
+    # Where the halves part between two values the median lies in their middle.
+    lower, upper = (
+        np.minimum((sums < half * edge).sum(axis=1, keepdims=True), sums.shape[1] - 1)
+        for edge in (1 - 1e-9, 1 + 1e-9)
+    )
+    places = (np.take_along_axis(order, place, 1) for place in (lower, upper))
+    first, second = (np.take_along_axis(values, place, 1)[:, 0] for place in places)
+    return np.where(half[:, 0] > 0, (first + second) / 2, 0.0)
 
 
 def _moments(residuals: Floats, chance: Floats, known: Booleans, stray: Floats) -> Floats:

@@ -56,6 +56,23 @@ def series(
     return k.astype("float64"), n.astype("float64"), times
 
 
+def hours(kind: Kind, number: int, days: int, seed: int) -> tuple[Array, Array, pd.DatetimeIndex]:
+    """Return series of hours: busy by day (`volume` messages an hour), quiet by night."""
+    random = np.random.default_rng(seed)
+    times = pd.date_range("2026-01-05", periods=24 * days, freq="h", tz="UTC", unit="us")
+    hour, weekend = np.asarray(times.hour), np.asarray(times.day_of_week) >= 5
+    noise = np.empty((number, len(times)))
+    noise[:, 0] = random.standard_normal(number)
+    for place in range(1, len(times)):
+        fresh = np.sqrt(1 - kind.likeness**2) * random.standard_normal(number)
+        noise[:, place] = kind.likeness * noise[:, place - 1] + fresh
+    usual = np.log(kind.rate / (1 - kind.rate)) + 0.4 * (hour < 6) + 0.3 * weekend
+    busy = np.where((hour > 6) & (hour < 20), 1.0, 0.04) * np.where(weekend, 0.4, 1.0)
+    n = random.poisson(kind.volume * busy * np.exp(0.15 * random.standard_normal(noise.shape)))
+    k = random.binomial(n, 1 / (1 + np.exp(-usual - kind.stray * noise)))
+    return k.astype("float64"), n.astype("float64"), times
+
+
 def raised(k: Array, n: Array, days: slice, points: float, seed: int = 7) -> Array:
     """Return the events with a rate that is so many points higher in some days."""
     random = np.random.default_rng(seed)
@@ -80,10 +97,10 @@ def frame_of_series(
     return build(index, columns, meta=meta)
 
 
-def onsets(out: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
+def onsets(out: np.ndarray[Any, np.dtype[np.bool_]], *, apart: int = 3) -> int:
     """Return how many alarms there are; those within three days of each other are one."""
     number = 0
     for row in out:
-        days = np.flatnonzero(row)
-        number += int(len(days) > 0) + int((np.diff(days) > 3).sum())
+        buckets = np.flatnonzero(row)
+        number += int(len(buckets) > 0) + int((np.diff(buckets) > apart).sum())
     return number

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.noisy import KINDS, frame_of_series, onsets, raised, series
+from analysis.noisy import KINDS, Kind, frame_of_series, hours, onsets, raised, series
 from frames import frame_of, grid_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -334,6 +334,26 @@ def test_a_series_in_line_has_at_most_one_false_alarm_a_year(name: str) -> None:
     # Of a sample this small a true rate of 1 would exceed this once in a hundred times.
     assert onsets(out[:, 56:]) <= stats.poisson.ppf(0.99, years)
     assert np.nanstd(expected.z) == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("volume", [50, 20_000])
+def test_hours_in_line_have_at_most_one_false_alarm_a_year(volume: int) -> None:
+    number, days = 24, 60
+    k, n, times = hours(Kind(volume, 0.015), number, days, 31)
+    expected = forecast(k, n, times, "hour", noise=retry_noise(n))
+    excess = k - n * expected.rate
+    out = alarms(expected.z, excess, limit=monitoring.HOUR_LIMIT, run_limit=None, false_share=1.0)
+    assert onsets(out.out, apart=72) <= stats.poisson.ppf(0.99, number * (days - 7) / 365)
+    busy = (np.asarray(times.hour) > 6) & (np.asarray(times.hour) < 20)
+    assert np.nanstd(expected.z[:, busy]) < 1.15
+
+
+def test_a_quiet_night_that_may_be_noisy_says_nothing_of_how_rates_stray() -> None:
+    k, n, times = hours(Kind(20_000, 0.015), 12, 28, 32)
+    zeros = np.zeros(k.shape)
+    found = fit(k, n, zeros, Calendar.of(times, "hour"), noise=retry_noise(n))
+    assert np.sqrt(np.median(found.stray)) == pytest.approx(0.2, abs=0.03)
 
 
 def test_of_many_series_in_line_few_buckets_have_any_out_of_line() -> None:
