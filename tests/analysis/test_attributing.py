@@ -76,6 +76,53 @@ def test_three_groups_are_split_as_worked_by_hand() -> None:
     assert mix.sum() + rate.sum() == pytest.approx(-0.076144, abs=5e-7)
 
 
+#: Das Gupta (1993), example 5.1: households per 100 people in the United States by age (15-19 to 75
+#: and over): percent of the people and headship rate, 1970 and 1985.
+# fmt: off
+HEADSHIP = [
+    [12.9, 10.9, 9.5, 8.0, 7.8, 8.4, 8.6, 7.8, 7.0, 5.9, 4.7, 3.6, 4.9],
+    [1.9, 25.8, 45.7, 49.6, 51.2, 51.6, 51.8, 54.9, 58.7, 60.4, 62.8, 66.6, 66.8],
+    [10.1, 11.2, 11.6, 10.9, 9.4, 7.7, 6.3, 6.0, 6.3, 5.9, 5.1, 4.0, 5.5],
+    [2.2, 24.3, 45.8, 52.5, 56.1, 55.6, 56.0, 57.4, 57.2, 61.2, 63.9, 68.6, 72.2],
+]
+#: Example 5.3: people (thousands), deaths per 1000, by race (two) and age (eleven), 1970 and 1985.
+DEATHS = [
+    [2968, 11484, 34614, 30992, 21983, 20314, 20928, 16897, 11339, 5720, 1315,
+     535, 2162, 6120, 4781, 3096, 2718, 2363, 1767, 1149, 448, 117],
+    [18.469, 0.751, 0.391, 1.146, 1.287, 2.672, 6.636, 15.691, 34.723, 79.763, 176.837,
+     36.993, 1.352, 0.541, 2.040, 3.523, 6.746, 12.967, 24.471, 45.091, 74.902, 123.205],
+    [3041, 11577, 27450, 32711, 35480, 27411, 19555, 19795, 15254, 8022, 2472,
+     707, 2692, 6473, 6841, 6547, 4352, 3034, 2540, 1749, 804, 236],
+    [9.163, 0.462, 0.248, 0.929, 1.084, 1.810, 4.715, 12.187, 27.728, 64.068, 157.570,
+     17.208, 0.738, 0.328, 1.103, 2.045, 3.724, 8.052, 17.812, 34.128, 68.276, 125.161],
+]
+# fmt: on
+
+
+def sides_of(example: list[list[float]]) -> tuple[np.ndarray, ...]:
+    """Return k0, n0, k1, n1 of an example given as sizes and rates."""
+    n0, r0, n1, r1 = (np.array(column, dtype="float64") for column in example)
+    return n0 * r0, n0, n1 * r1, n1
+
+
+def test_headship_rates_are_split_as_das_gupta_printed_it() -> None:
+    k0, n0, k1, n1 = sides_of(HEADSHIP)
+    assert [k0.sum() / n0.sum(), k1.sum() / n1.sum()] == pytest.approx([44.7268, 47.6940], abs=5e-5)
+    mix, rate = kitagawa(k0, n0, k1, n1)
+    assert [mix.sum(), rate.sum()] == pytest.approx([1.2269, 1.7403], abs=5e-5)
+
+
+def test_death_rates_by_race_and_age_are_split_as_das_gupta_printed_it() -> None:
+    sides = sides_of(DEATHS)
+    mix, rate = kitagawa(*sides)
+    assert rate.sum() == pytest.approx(-2.2277254, abs=5e-7)
+    assert mix.sum() + rate.sum() == pytest.approx(-0.6862158, abs=5e-7)
+    race, age = np.divmod(np.arange(22), 11)
+    by_race, by_age = split_mix(*sides, keys=[race, age])
+    assert by_age.sum() == pytest.approx(1.5217347, abs=5e-7)
+    assert by_race.sum() == pytest.approx(0.0197749, abs=5e-7)
+
+
 def test_berkeleys_women_were_admitted_less_only_by_mix() -> None:
     table = attribute(ucb(), "delivery_rate", **ONE_DAY)
     found = meta_of(table)
