@@ -188,3 +188,11 @@ def test_what_is_wrong_is_named(axes: Axes) -> None:
     tags = grid_of(40, {"tag": ["x", "y"]}, {"processed": 9, "bounced": 1})
     with pytest.raises(FrameError, match="tag"):
         plotting.control(tags, "bounce_rate", ax=axes)
+
+
+def test_complaints_are_not_thinned_by_gmail_and_the_label_says_so(axes: Axes) -> None:
+    keys = {"provider": ["gmail.com", "yahoo.com"]}
+    frame = grid_of(60, keys, {"complained": [0, 5] * 60, "delivered": [9000, 1000] * 60})
+    ax = plotting.control(frame, "complaint_rate", ax=axes)
+    assert np.nanmedian(lines_of(ax)["rate"].get_ydata()) == pytest.approx(0.005)
+    assert "feedback loop" in ax.get_ylabel().replace("\n", " ")

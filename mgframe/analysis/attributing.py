@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mgframe.analysis.clusters import quotient
-from mgframe.analysis.daily import Daily, keys_kept, rate_for, tabulate
+from mgframe.analysis.daily import Daily, keys_kept, meta_of_rate, rate_for, tabulate
 from mgframe.analysis.effects import EFFECTS
 from mgframe.analysis.mixing import kitagawa, split_mix
 from mgframe.analysis.spans import Part, Span, windows
@@ -18,14 +18,7 @@ from mgframe.errors import FrameError, QueryError
 from mgframe.framing import is_simulated, key_levels, with_meta
 from mgframe.summing import names_in
 from mgframe.timespan import Moment
-from mgframe.vocabulary import (
-    DELIVERED_FBL,
-    KEYS,
-    OVERLAPPING_LEVELS,
-    PROVIDER_LEVELS,
-    RATES,
-    rate_name,
-)
+from mgframe.vocabulary import KEYS, OVERLAPPING_LEVELS, RATES, Rate
 
 #: By how much the tags of a message may add up to more than the messages.
 _OVERLAP: Final = 0.01
@@ -110,16 +103,16 @@ def attribute(
     0  b.com     -0.0554          0.0
     1  a.com     -0.0396          0.0
     """
-    of = _denominator(frame, rate, of)
     parts = windows(frame, before, after, holidays=holidays, until=until)
     levels = _levels(parts, by, tag, total)
-    keys, sides = tabulate(parts, rate_for([p.frame for p in parts], rate, of), levels)
+    chosen = rate_for([part.frame for part in parts], rate, of)
+    keys, sides = tabulate(parts, chosen, levels)
     if total is not None:
-        whole = _whole(total, rate, of, parts, until)
+        whole = _whole(total, chosen, parts, until)
         keys, sides = _against_rest(keys, sides, whole, tag)
     _refuse_empty(sides, parts)
     table, found = _attributed(keys, sides, levels)
-    found |= {"rate": rate_name(rate), **({"of": of} if of else {})}
+    found |= meta_of_rate(chosen)
     table["reversal"] = _is_reversed(found)
     table["sentence"] = _sentence(table, found, levels)
     order = table["effect"].abs().sort_values(ascending=False, kind="stable").index
@@ -127,13 +120,6 @@ def attribute(
     days = dict(zip(("days_before", "days_after"), (p.text for p in parts), strict=True))
     simulated = any(is_simulated(part.frame) for part in parts)
     return with_meta(table, {"analysis": "attribute", **found, **days, "simulated": simulated})
-
-
-def _denominator(frame: pd.DataFrame, rate: str, of: str | None) -> str | None:
-    providers = isinstance(frame, pd.DataFrame) and set(PROVIDER_LEVELS) & set(frame.index.names)
-    if rate_name(rate) == "complaint_rate" and of is None and providers:
-        return DELIVERED_FBL
-    return of
 
 
 def _levels(
@@ -172,8 +158,7 @@ def _levels(
 
 def _whole(
     total: pd.DataFrame,
-    rate: str,
-    of: str | None,
+    rate: Rate,
     parts: Sequence[Part],
     until: Moment | None,
 ) -> list[Daily]:
@@ -187,7 +172,7 @@ def _whole(
             raise FrameError(
                 f"total= lacks days of {part.text}; fetch the same window without tags"
             )
-    return tabulate(same, rate_for([total], rate, of), [])[1]
+    return tabulate(same, rate_for([total], rate.name, rate.denominator), [])[1]
 
 
 def _against_rest(

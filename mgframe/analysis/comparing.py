@@ -18,7 +18,14 @@ from mgframe.analysis.clusters import (
     inflation,
     quotient,
 )
-from mgframe.analysis.daily import Daily, keys_kept, rate_for, refuse_overlaps, tabulate
+from mgframe.analysis.daily import (
+    Daily,
+    keys_kept,
+    meta_of_rate,
+    rate_for,
+    refuse_overlaps,
+    tabulate,
+)
 from mgframe.analysis.effects import EFFECTS, Effect
 from mgframe.analysis.spans import Part, Span, read_days, windows, without_holidays
 from mgframe.dividing import Floats
@@ -79,7 +86,8 @@ def compare(
         For groups: compare them at the same mix of these keys. Each key of both groups is compared
         with itself, and the differences are weighted by n_a * n_b / (n_a + n_b).
     of : str, optional
-        Another denominator, as for :func:`mgframe.rates`.
+        Another denominator, as for :func:`mgframe.rates`. The complaint rate of a frame with
+        providers takes ``"delivered_fbl"``, because some providers report no complaints.
     holidays : sequence of dates, optional
         Days to leave out on both sides.
     until : str or datetime, optional
@@ -229,7 +237,7 @@ def _compared(
     table["excess"] = effect.worse * change.second.n * change.size
     table["verdict"] = _verdicts(table, change, effect)
     table = table.sort_values("excess", ascending=False, kind="stable", ignore_index=True)
-    return with_meta(table, _meta(parts, rate, of, strata, suffixes))
+    return with_meta(table, _meta(parts, rate, strata, suffixes))
 
 
 def _in_shared_days(parts: Sequence[Part], sides: Sequence[Daily]) -> list[Daily]:
@@ -340,14 +348,13 @@ def _pooled_rate(change: Change) -> Floats:
 
 
 def _meta(
-    parts: Sequence[Part], rate: Rate, of: str | None, strata: list[str], suffixes: tuple[str, str]
+    parts: Sequence[Part], rate: Rate, strata: list[str], suffixes: tuple[str, str]
 ) -> dict[str, Any]:
     """Return what the table says of itself: the windows compared and whether it is simulated."""
     first = meta_of(parts[0].frame)
     return {
         "analysis": "compare",
-        "rate": rate.name,
-        **({"of": of} if of else {}),
+        **meta_of_rate(rate),
         **({"standardise": strata} if strata else {}),
         **{f"days_{suffix}": part.text for suffix, part in zip(suffixes, parts, strict=True)},
         **({"region": first["region"]} if "region" in first else {}),

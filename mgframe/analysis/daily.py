@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from mgframe.analysis.spans import Part
 from mgframe.dividing import Floats, Sides
 from mgframe.eligibility import choose_rates, counts_needed
 from mgframe.errors import FrameError, warn
-from mgframe.feedback import mixed_rows, warn_of_mixed_rows
+from mgframe.feedback import mixed_rows, silent_rows, warn_of_mixed_rows
 from mgframe.framing import key_levels, meta_of
 from mgframe.ratios import sides_of
 from mgframe.summing import (
@@ -25,7 +26,7 @@ from mgframe.summing import (
     refuse_overlapping_sums,
     warn_of_uniques,
 )
-from mgframe.vocabulary import DELIVERED_FBL, PROVIDER_LEVELS, Rate
+from mgframe.vocabulary import DELIVERED_FBL, PROVIDER_LEVELS, RATES, Rate
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,22 @@ class Daily:
 
 
 def rate_for(frames: Sequence[pd.DataFrame], name: str, of: str | None) -> Rate:
-    """Return the rate, once it is sure that every frame can give it."""
-    return [choose_rates(frame, name, of)[0] for frame in frames][-1]
+    """Return the rate, once it is sure that every frame can give it.
+
+    Complaints are divided by the mail to those that report any, where every frame tells providers
+    apart and nothing else is asked.
+    """
+    rate = [choose_rates(frame, name, of)[0] for frame in frames][-1]
+    told = all(set(PROVIDER_LEVELS) & set(frame.index.names) for frame in frames)
+    if rate.name == "complaint_rate" and of is None and told:
+        return replace(rate, denominator=DELIVERED_FBL)
+    return rate
+
+
+def meta_of_rate(rate: Rate) -> dict[str, Any]:
+    """Return the name of a rate for attrs, and its denominator where that is not the usual one."""
+    usual = rate.denominator == RATES[rate.name].denominator
+    return {"rate": rate.name} | ({} if usual else {"of": rate.denominator})
 
 
 def keys_kept(frames: Sequence[pd.DataFrame], by: str | Sequence[str] | None) -> list[str]:
@@ -80,7 +95,7 @@ def tabulate(
     Rows of which one count is unknown are left out on both sides of the line; one warning says how
     many.
     """
-    sides = [_sides(part.frame, rate, levels) for part in parts]
+    sides = [sides_heard(part.frame, rate, levels) for part in parts]
     known = [~(np.isnan(k) | np.isnan(n)) for k, n in sides]
     _warn_of_unknown(parts, rate, sum(int((~rows).sum()) for rows in known))
     _warn_of_uniques(parts, rate, levels)
@@ -110,13 +125,20 @@ def _keys_of(
     return list(groups), keys.astype("str") if levels else keys
 
 
-def _sides(frame: pd.DataFrame, rate: Rate, levels: Sequence[str]) -> Sides:
-    """Return both counts of every row; no messages where a provider reports no complaints."""
-    if rate.name == "complaint_rate" and set(PROVIDER_LEVELS) & set(levels):
-        rate = replace(rate, denominator=DELIVERED_FBL)
-    if rate.denominator == DELIVERED_FBL and mixed_rows(frame.index, meta_of(frame)).any():
+def sides_heard(frame: pd.DataFrame, rate: Rate, levels: Sequence[str]) -> Sides:
+    """Return both counts of every row; no messages of providers that report no complaints.
+
+    Where neither the denominator nor the levels kept tell who they are, their mail stays in.
+    """
+    k, n = sides_of(frame, rate, {})
+    named = rate.denominator == DELIVERED_FBL or set(PROVIDER_LEVELS) & set(levels)
+    if rate.name != "complaint_rate" or not named:
+        return k, n
+    silent, mixed = silent_rows(frame.index), mixed_rows(frame.index, meta_of(frame))
+    if mixed.any():
         warn_of_mixed_rows(meta_of(frame))
-    return sides_of(frame, rate, {})
+    k, n = (np.select([silent, mixed], [0.0, np.nan], default=side) for side in (k, n))
+    return k, n
 
 
 def _warn_of_unknown(parts: Sequence[Part], rate: Rate, unknown: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from mgframe.analysis.daily import meta_of_rate
 from mgframe.analysis.effects import EFFECTS
 from mgframe.analysis.forecasting import LEAST_BUCKETS
 from mgframe.analysis.monitoring import BETTER, FALSE_ALARMS, WORSE, read_share, read_size, texts
@@ -146,8 +147,7 @@ def changepoints(
     table = _table(panel, _search(panel, enough, limit, share))
     meta = {
         "analysis": "changepoints",
-        "rate": panel.rate.name,
-        **({"of": of} if of else {}),
+        **meta_of_rate(panel.rate),
         "series": len(panel.keys),
         "judged": int(enough.sum()),
         "simulated": is_simulated(frame),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mgframe.analysis.alarms import Alarms, alarms
+from mgframe.analysis.daily import meta_of_rate
 from mgframe.analysis.effects import EFFECTS
 from mgframe.analysis.forecasting import LEAST_BUCKETS, WINDOW_DAYS, Forecast, forecast
 from mgframe.analysis.panels import Panel, panel_of
@@ -67,7 +68,8 @@ def anomalies(
         The keys whose series are judged one by one; ``[]`` is all together. By default every key of
         the frame.
     of : str, optional
-        Another denominator, as for :func:`mgframe.rates`.
+        Another denominator, as for :func:`mgframe.rates`. The complaint rate of a frame with
+        providers takes ``"delivered_fbl"``, because some providers report no complaints.
     limit : float, optional
         How many standard deviations a single bucket must lie out, and by three messages at least.
         By default 3.5 for days, 4.0 for days of what comes late (opens, clicks, unsubscribes,
@@ -143,8 +145,7 @@ def anomalies(
     judged = np.isfinite(found.z)
     meta = {
         "analysis": "anomalies",
-        "rate": panel.rate.name,
-        **({"of": of} if of else {}),
+        **meta_of_rate(panel.rate),
         "series": len(panel.keys),
         "judged": int(judged.any(axis=1).sum()),
         "buckets": int(judged.sum()),

@@ -9,15 +9,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from mgframe.analysis.daily import keys_kept, rate_for
+from mgframe.analysis.daily import keys_kept, rate_for, sides_heard
 from mgframe.analysis.lags import late_denominators, usual_spread
 from mgframe.analysis.spans import read_days
 from mgframe.dividing import Floats
 from mgframe.eligibility import counts_needed
 from mgframe.errors import FrameError, QueryError, warn
-from mgframe.feedback import mixed_rows, silent_rows, warn_of_mixed_rows
 from mgframe.framing import meta_of, resolution_of, time_level, times_of, with_meta
-from mgframe.ratios import sides_of
 from mgframe.settling import complete, settled
 from mgframe.summing import (
     TOTAL_LEVEL,
@@ -31,7 +29,7 @@ from mgframe.summing import (
     warn_of_uniques,
 )
 from mgframe.timespan import Moment, local_midnights, localise
-from mgframe.vocabulary import DELIVERED_FBL, DELIVERY_LAG_HOURS, PROVIDER_LEVELS, Rate
+from mgframe.vocabulary import DELIVERY_LAG_HOURS, Rate
 
 #: What to ask for in place of a rate that is no proportion.
 _IN_PLACE: Final = {
@@ -194,8 +192,7 @@ def _matrices(
     shape: tuple[int, int],
 ) -> tuple[Floats, Floats]:
     """Return both counts by series and bucket; NaN where all that was reported is unknown."""
-    k, n = sides_of(frame, rate, {})
-    k, n = _without_silent(frame, rate, levels, k, n)
+    k, n = sides_heard(frame, rate, levels)
     unknown = np.isnan(k) | np.isnan(n)
     if unknown.any():
         warn(
@@ -210,20 +207,6 @@ def _matrices(
         total = np.bincount(place, weights=np.where(unknown, 0.0, side), minlength=cells)
         sums.append(np.where(lost, np.nan, total).reshape(shape))
     return sums[0], sums[1]
-
-
-def _without_silent(
-    frame: pd.DataFrame, rate: Rate, levels: Sequence[str], k: Floats, n: Floats
-) -> tuple[Floats, Floats]:
-    """Leave out the complaints of those who report none, where the keys tell who they are."""
-    named = rate.denominator == DELIVERED_FBL or set(PROVIDER_LEVELS) & set(levels)
-    if rate.name != "complaint_rate" or not named:
-        return k, n
-    silent, mixed = silent_rows(frame.index), mixed_rows(frame.index, meta_of(frame))
-    if mixed.any():
-        warn_of_mixed_rows(meta_of(frame))
-    k, n = (np.select([silent, mixed], [0.0, np.nan], default=side) for side in (k, n))
-    return k, n
 
 
 def _final(frame: pd.DataFrame, rate: Rate, until: Moment | None) -> Booleans:

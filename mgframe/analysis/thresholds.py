@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mgframe.analysis.daily import rate_for
 from mgframe.analysis.limits import Limit, Wanted, read_limits
 from mgframe.clustering import EARLIER, PooledDays, borrowed
 from mgframe.dividing import Floats, Pool, Sides
@@ -35,7 +36,7 @@ from mgframe.summing import (
     with_used_labels,
 )
 from mgframe.timespan import Moment, json_time, local_midnights
-from mgframe.vocabulary import DELIVERED_FBL, PROVIDER_LEVELS, Rate
+from mgframe.vocabulary import DELIVERED_FBL, Rate
 
 #: Verdicts, what needs a look first.
 VERDICTS: Final = ("over", "undetermined", "under", "no data")
@@ -244,9 +245,7 @@ def _require_days(frame: pd.DataFrame, days: int) -> None:
 def _judge(span: _Span, name: str, pool: Pool, level: float) -> _Judged:
     """Return the interval of one rate for every key."""
     frame = span.frame
-    rate = choose_rates(frame, name, None)[0]
-    if name == "complaint_rate" and set(PROVIDER_LEVELS) & set(frame.index.names):
-        rate = replace(rate, denominator=DELIVERED_FBL)
+    rate = rate_for([frame], name, None)
     sides = sides_of(frame, rate, {})
     events, messages = _last(pool, span.period, sides)
     size, freedom, days = _size(span, pool, sides, messages, level, late=rate.event_time)

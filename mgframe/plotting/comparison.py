@@ -233,9 +233,19 @@ def _finish_changes(ax: Axes, table: pd.DataFrame, rows: pd.DataFrame, what: str
     keys = _key_columns(table)
     by = f", by {' and '.join(key_word(key) for key in keys)}" if keys else ""
     label = RATES[name].label if name in RATES else "Rate"
-    finish(ax, table, title=f"{label}: {what}{by}", xlabel="percentage points", notes=notes)
+    unit = f"{_label(table)}, difference in percentage points"
+    finish(ax, table, title=f"{label}: {what}{by}", xlabel=unit, notes=notes)
     ax.title.set_position((0.0, 1.0))
     ax.set_title(ax.get_title(loc="left"), loc="left", fontsize="medium", fontweight="bold", pad=24)
+
+
+def _label(table: pd.DataFrame) -> str:
+    """Return the rate of a table with its denominator."""
+    meta = meta_of(table)
+    name = str(meta.get("rate", ""))
+    if name not in RATES:
+        return "Rate"
+    return plain(rate_label(name, of=meta.get("of"), keys=_key_columns(table)))
 
 
 def _windows(meta: Mapping[str, Any]) -> str:
@@ -313,11 +323,8 @@ def attribution(
     good = EFFECTS[meta_of(table)["rate"]].good if "rate" in meta_of(table) else True
     edge = _draw_waterfall(ax, steps, good=good)
     cut = [f"The axis starts at {percent(edge)}, not at zero."] if edge > 0 else []
-    meta = meta_of(table)
-    name = str(meta.get("rate", ""))
-    label = rate_label(name, of=meta.get("of")) if name in RATES else "Rate"
-    finish(ax, table, title="What the change is made of", xlabel=label,
-           notes=[_windows(meta), *cut, *_sentences(table)])  # fmt: skip
+    finish(ax, table, title="What the change is made of", xlabel=_label(table),
+           notes=[_windows(meta_of(table)), *cut, *_sentences(table)])  # fmt: skip
     return ax
 
 

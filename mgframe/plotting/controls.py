@@ -113,7 +113,8 @@ def control(
     ax = ax if ax is not None else new_axes(*LINES_SIZE)
     dress(ax)
     notes = _draw(ax, panel, limit, run_limit, frame)
-    label = plain(rate_label(panel.rate.name, of=of, keys=[str(n) for n in frame.index.names]))
+    keys = [str(name) for name in frame.index.names]
+    label = plain(rate_label(panel.rate.name, of=panel.rate.denominator, keys=keys))
     ax.set_ylabel(with_denominator_below(label, _LABEL_WIDTH), fontsize="small")
     title = f"{panel.rate.label}{whose(frame)}"
     finish(ax, frame, title=title, xlabel=time_label(frame), notes=notes)

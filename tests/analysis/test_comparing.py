@@ -19,7 +19,7 @@ from mgframe.analysis.comparing import compare
 from mgframe.analysis.daily import Daily
 from mgframe.analysis.effects import EFFECTS
 from mgframe.errors import FrameError, MgframeWarning, QueryError
-from mgframe.framing import empty_frame
+from mgframe.framing import empty_frame, meta_of
 from mgframe.vocabulary import RATES
 
 BEFORE, AFTER = "2026-11-02/2026-11-15", "2026-11-16/2026-11-29"
@@ -420,8 +420,12 @@ def test_gmail_reports_no_complaints_and_gets_no_verdict() -> None:
     table = compare(frame, "complaint_rate", **WINDOWS).set_index("provider")
     assert table.loc["gmail.com", "verdict"] == "too few"
     assert np.isnan(table.loc["gmail.com", "rate_after"])
-    everything = one(frame, "complaint_rate", **WINDOWS, by=[], of="delivered_fbl")
-    assert everything["n_after"] == 140_000
+    for of in (None, "delivered_fbl"):
+        everything = compare(frame, "complaint_rate", **WINDOWS, by=[], of=of)
+        assert everything["n_after"].tolist() == [140_000]
+        assert meta_of(everything)["of"] == "delivered_fbl"
+    thinned = one(frame, "complaint_rate", **WINDOWS, by=[], of="delivered")
+    assert thinned["n_after"] == 280_000
 
 
 def test_what_is_no_proportion_is_compared_by_its_days() -> None:

@@ -601,6 +601,19 @@ def test_gmail_has_no_complaints_to_judge() -> None:
     assert meta_of(found)["judged"] == 1
 
 
+def test_gmail_does_not_thin_the_complaints_of_the_domain() -> None:
+    keys = {"domain": ["a.com"], "provider": ["gmail.com", "yahoo.com"]}
+    complained, delivered = [0, 5] * 70, [9000, 1000] * 70
+    for day in range(66, 70):
+        complained[2 * day + 1] = 60
+    frame = grid_of(70, keys, {"delivered": delivered, "complained": complained})
+    found = anomalies(frame, "complaint_rate", by="domain")
+    assert found["n"].tolist() == [1000] * len(found) != []
+    assert meta_of(found)["of"] == "delivered_fbl"
+    whole = anomalies(frame, "complaint_rate", by="domain", of="delivered")
+    assert set(whole["n"]) <= {10_000}
+
+
 # ---------------------------------------------------------------- hours, zones
 
 
