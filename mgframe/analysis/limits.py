@@ -14,13 +14,17 @@ from mgframe.vocabulary import RATES, rate_name
 
 @dataclass(frozen=True)
 class Limit:
-    """A line that a rate should stay below: what it is called, in short, and who says so."""
+    """A line that a rate should stay below: what it is called, and who says so.
+
+    `source` says it in full, `line` in the few words that a plot has room for.
+    """
 
     rate: str
     value: float
     name: str
     source: str
     note: str = ""
+    line: str = ""
 
 
 _MAILGUN_01: Final = "Mailgun, OpenAPI text of complained_rate: keep below 0.1 %"
@@ -28,18 +32,45 @@ _YAHOO: Final = "Yahoo Sender Hub as spamresource.com reports it (October 2025)"
 _SES: Final = "Amazon SES, AWS notice texts: hard bounces"
 _ALL_BOUNCES: Final = "Amazon counts hard bounces alone; bounced holds soft bounces and blocks too."
 
+_WATCH: Final = "2 %: Amazon SES advises less (hard bounces)"
+_REVIEW: Final = "5 %: Amazon SES puts the sender under review (hard bounces)"
+
 #: The limits that are known of each rate, the lowest first. Google's own 0.10 % and 0.30 % are for
 #: complaints of Gmail's users, which Mailgun never sees: they are in no row here.
 LIMITS: Final[dict[str, tuple[Limit, ...]]] = {
     "bounce_rate": (
-        Limit("bounce_rate", 0.02, "bounces: watch", f"{_SES} below 2 % advised", _ALL_BOUNCES),
         Limit(
-            "bounce_rate", 0.05, "bounces: review", f"{_SES} of 5 % bring a review", _ALL_BOUNCES
+            "bounce_rate",
+            0.02,
+            "bounces: watch",
+            f"{_SES} below 2 % advised",
+            _ALL_BOUNCES,
+            _WATCH,
+        ),
+        Limit(
+            "bounce_rate",
+            0.05,
+            "bounces: review",
+            f"{_SES} of 5 % bring a review",
+            _ALL_BOUNCES,
+            _REVIEW,
         ),
     ),
     "hard_bounce_rate": (
-        Limit("hard_bounce_rate", 0.02, "hard bounces: watch", f"{_SES} below 2 % advised"),
-        Limit("hard_bounce_rate", 0.05, "hard bounces: review", f"{_SES} of 5 % bring a review"),
+        Limit(
+            "hard_bounce_rate",
+            0.02,
+            "hard bounces: watch",
+            f"{_SES} below 2 % advised",
+            line=_WATCH,
+        ),
+        Limit(
+            "hard_bounce_rate",
+            0.05,
+            "hard bounces: review",
+            f"{_SES} of 5 % bring a review",
+            line=_REVIEW,
+        ),
     ),
     "complaint_rate": (
         Limit(
@@ -47,12 +78,14 @@ LIMITS: Final[dict[str, tuple[Limit, ...]]] = {
             0.001,
             "complaints: keep below",
             f"{_MAILGUN_01}; {_YAHOO}: warns at 0.1 % of mail in the inbox",
+            line="0.10 %: Mailgun asks for less, Yahoo warns",
         ),
         Limit(
             "complaint_rate",
             0.003,
             "complaints: never reach",
             f"{_YAHOO}: enforced at 0.3 % of mail in the inbox",
+            line="0.30 %: Yahoo enforces its rules",
         ),
     ),
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from mgframe.analysis.limits import LIMITS, Limit
 from mgframe.plotting.style import Percent, halo
 from mgframe.plotting.tables import NO_BANDS, Bands, Tables, all_values
 
@@ -22,33 +22,6 @@ _NEAR_ONE: Final = 0.8
 _MOST_BAND: Final = 2.0
 
 
-@dataclass(frozen=True)
-class Limit:
-    """One line to stay below: the fraction, and who asks for it."""
-
-    value: float
-    text: str
-
-
-_BOUNCES: Final = (
-    Limit(0.02, "2 %: Amazon SES advises less (hard bounces)"),
-    Limit(0.05, "5 %: Amazon SES puts the sender under review (hard bounces)"),
-)
-_COMPLAINTS: Final = (
-    Limit(0.001, "0.10 %: Mailgun asks for less; target of the Yahoo and Google sender rules"),
-    Limit(
-        0.003,
-        "0.30 %: never reach it, Yahoo and Google sender rules (Gmail's are not in this data)",
-    ),
-)
-
-#: The limits of each rate that has any.
-LIMITS: Final[dict[str, tuple[Limit, ...]]] = {
-    "bounce_rate": _BOUNCES,
-    "hard_bounce_rate": _BOUNCES,
-    "complaint_rate": _COMPLAINTS,
-}
-
 LIMIT_NOTES: Final = {
     "complaint_rate": "Google judges complaints of Gmail users, which Mailgun never sees and this "
     "plot does not show: read them in Google Postmaster Tools.",
@@ -56,8 +29,9 @@ LIMIT_NOTES: Final = {
 
 
 def limits_of(names: Iterable[str]) -> list[Limit]:
-    """Return the limits that belong to the rates, each once."""
-    return list(dict.fromkeys(limit for name in names for limit in LIMITS.get(name, ())))
+    """Return the limits that belong to the rates, each line once."""
+    found = [limit for name in names for limit in LIMITS.get(name, ())]
+    return list({limit.line: limit for limit in found}.values())
 
 
 def draw_limits(ax: Axes, names: Sequence[str], limits: Sequence[Limit]) -> list[str]:
@@ -65,7 +39,7 @@ def draw_limits(ax: Axes, names: Sequence[str], limits: Sequence[Limit]) -> list
     for limit in limits:
         ax.axhline(limit.value, **_style(limit))
         ax.annotate(
-            limit.text,
+            limit.line,
             (0.0, limit.value),
             xycoords=("axes fraction", "data"),
             xytext=(4, 2),
@@ -83,7 +57,7 @@ def draw_limits_of_bars(ax: Axes, names: Sequence[str], limits: Sequence[Limit])
         ax.axvline(limit.value, **_style(limit))
     widest = max((limit.value for limit in limits), default=0.0)
     ax.set_xlim(0, max(ax.get_xlim()[1], widest * 1.1))
-    return [*(f"Dotted line at {limit.text}." for limit in limits), *_notes(names, limits)]
+    return [*(f"Dotted line at {limit.line}." for limit in limits), *_notes(names, limits)]
 
 
 def _style(limit: Limit) -> dict[str, Any]:
@@ -92,7 +66,7 @@ def _style(limit: Limit) -> dict[str, Any]:
         "linewidth": 1.2,
         "linestyle": (0, (1, 1.5)),
         "gid": f"limit {limit.value}",
-        "label": f"_limit {limit.text}",
+        "label": f"_limit {limit.line}",
     }
 
 

@@ -178,8 +178,9 @@ def rates(
 
     Notes
     -----
-    Limits: Mailgun's OpenAPI text of complained_rate (below 0.1 %), Google's and Yahoo's sender
-    rules (0.10 % and 0.30 %), Amazon SES (2 % and 5 % bounces).
+    Limits: Mailgun's OpenAPI text of complained_rate (below 0.1 %), Yahoo's sender rules (0.1 % and
+    0.3 %), Amazon SES (2 % and 5 % bounces), as in :func:`mgframe.thresholds`. Google's are not
+    drawn: they are for complaints of Gmail's users, which Mailgun never sees.
 
     Examples
     --------

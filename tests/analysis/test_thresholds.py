@@ -152,14 +152,16 @@ def test_a_rate_of_which_more_is_better_has_no_headroom():
 # ---------------------------------------------------------------- limits
 
 
-def test_every_known_limit_has_a_source_and_the_numbers_of_the_plots():
+def test_every_known_limit_has_a_source_and_a_line_in_the_plots():
     for name, known in LIMITS.items():
         assert all(limit.source and limit.name and limit.rate == name for limit in known)
-        assert [limit.value for limit in known] == [limit.value for limit in drawn.LIMITS[name]]
+        assert all(limit.line.startswith(f"{limit.value * 100:g}"[:3]) for limit in known)
+        assert drawn.limits_of([name]) == list(known)
 
 
 def test_googles_limits_are_no_source_here():
-    assert not [x for known in LIMITS.values() for x in known if "Google" in x.source]
+    every = [limit for known in LIMITS.values() for limit in known]
+    assert not [limit for limit in every if "Google" in limit.source + limit.line]
 
 
 def test_known_limits_are_those_the_frame_can_be_judged_by():
