@@ -29,7 +29,7 @@ from mgframe.timespan import local_midnights
 Values = TypeVar("Values", bound=np.ndarray[Any, Any])
 
 #: A day with at most this part of the busiest day's mail is quiet.
-_QUIET: Final = 0.2
+QUIET: Final = 0.2
 
 #: With fewer degrees of freedom (clusters less one) earlier periods are asked, up to so many.
 _FEW: Final = 3
@@ -117,7 +117,7 @@ class PooledDays:
         """
         busiest = np.zeros(self.size)
         np.maximum.at(busiest, self.groups, n)
-        sending = n > _QUIET * busiest[self.groups]
+        sending = n > QUIET * busiest[self.groups]
         sent = _added(self.groups, sending.astype("float64"), self.size).astype("int64")
         number = np.cumsum(sending) - (np.cumsum(sent) - sent)[self.groups]
         clusters = np.maximum(sent, 1)
@@ -138,7 +138,7 @@ class WindowDays:
         sides = [self._running(values) for values in _known(top, bottom)]
         top, bottom = (self._between(side, 0, self.window.buckets) for side in sides)
         rate = _ratio(top, bottom)
-        quiet = self._busiest(sides[1]) * _QUIET if late else np.zeros(len(rate))
+        quiet = self._busiest(sides[1]) * QUIET if late else np.zeros(len(rate))
         squares, clusters, before, residual = (np.zeros(len(rate)) for _ in range(4))
         for y, n in self._days(sides):
             sends = (n > quiet) if late else (y > 0) | (n > 0)

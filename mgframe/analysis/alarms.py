@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.tails import normal_p, to_normal
 from mgframe.dividing import Floats
 from mgframe.summing import Booleans
@@ -79,7 +80,7 @@ def alarms(
         run = known & same & (np.abs(mean) > run_limit)
         p = np.minimum(1.0, 2 * np.minimum(p, normal_p(to_normal(mean, _RUN_FREEDOM))))
     p = np.where(known, p, np.nan)
-    q = q_values_by_column(p)
+    q = q_values(p)
     rare = np.nan_to_num(q, nan=1.0) <= false_share
     return Alarms(single & rare, run & rare, p, q)
 
@@ -125,16 +126,3 @@ def running_mean(z: Floats, rho: Floats | float) -> Floats:
     scale = np.sqrt(WEIGHT / (2 - WEIGHT) * (1 + carried) / (1 - carried))
     scaled: Floats = means / scale
     return scaled
-
-
-def q_values_by_column(p: Floats) -> Floats:
-    """Return Benjamini and Hochberg's q within each column; NaN where p is."""
-    tests = np.isfinite(p).sum(axis=0)
-    order = np.argsort(np.where(np.isfinite(p), p, np.inf), axis=0)
-    ranked = np.take_along_axis(p, order, axis=0)
-    ranks = np.arange(1, len(p) + 1)[:, None]
-    scaled = np.where(np.isfinite(ranked), ranked * tests / ranks, np.inf)
-    smallest = np.minimum.accumulate(scaled[::-1], axis=0)[::-1]
-    q = np.empty(p.shape)
-    np.put_along_axis(q, order, np.minimum(smallest, 1.0), axis=0)
-    return np.where(np.isfinite(p), q, np.nan)

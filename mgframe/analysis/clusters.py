@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from mgframe.analysis.daily import Daily
+from mgframe.clustering import QUIET
 from mgframe.dividing import Floats, divide
 from mgframe.intervals import Bounds, normal_quantile, wilson
 from mgframe.summing import Booleans, Integers
@@ -21,9 +22,6 @@ from mgframe.summing import Booleans, Integers
 #: fewer degrees of freedom than these say nothing of what is calm.
 _WILD: Final = 0.001
 _LEAST_FREEDOM: Final = 2
-
-#: A day with at most this part of the busiest day's messages is quiet.
-_QUIET: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,13 @@ def by_sending_day(side: Daily) -> Daily:
     Opens and complaints land on the days after a send. Taken alone, a quiet day full of them would
     look like a wild one.
     """
-    sends = side.n > _QUIET * side.n.max(axis=1, initial=0, keepdims=True)
+    sends = side.n > QUIET * side.n.max(axis=1, initial=0, keepdims=True)
     columns = np.where(sends, np.arange(side.n.shape[1]), -1)
     own = np.maximum.accumulate(columns, axis=1)
-    # Quiet days before the first sending day have none to belong to, so they join it.
-    own = np.where(own < 0, sends.argmax(axis=1)[:, None], own)
+    # Those before the first one join the last: they hold the late events of earlier mail, as many
+    # as the last day's mail has yet to come.
+    last = columns.max(axis=1, keepdims=True)
+    own = np.where(own < 0, np.maximum(last, 0), own)
     rows = np.broadcast_to(np.arange(len(own))[:, None], own.shape)
     found = [np.zeros(own.shape) for _ in range(2)]
     for sums, values in zip(found, (side.k, side.n), strict=True):

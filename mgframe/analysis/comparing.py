@@ -26,6 +26,7 @@ from mgframe.analysis.daily import (
     refuse_overlaps,
     tabulate,
 )
+from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.effects import EFFECTS, Effect
 from mgframe.analysis.spans import Part, Span, read_days, windows, without_holidays
 from mgframe.dividing import Floats
@@ -233,7 +234,7 @@ def _compared(
     effect = EFFECTS[rate.name]
     low, high = change.interval(proportion=rate.proportion)
     table["change"], table["change_low"], table["change_high"] = change.size, low, high
-    table["q_value"] = _q_values(_testable_p(change))
+    table["q_value"] = q_values(_testable_p(change))
     table["excess"] = effect.worse * change.second.n * change.size
     table["verdict"] = _verdicts(table, change, effect)
     table = table.sort_values("excess", ascending=False, kind="stable", ignore_index=True)
@@ -314,16 +315,6 @@ def _testable_p(change: Change) -> Floats:
     """Return the p value of each key, NaN where too few days say how far it moves by itself."""
     enough = _enough_days(change.first) & _enough_days(change.second)
     return np.where(enough, change.p_values(), np.nan)
-
-
-def _q_values(p: Floats) -> Floats:
-    """Return Benjamini and Hochberg's q of the p values that are known."""
-    from scipy.stats import false_discovery_control
-
-    q, known = np.full(len(p), np.nan), np.isfinite(p)
-    if known.any():
-        q[known] = false_discovery_control(p[known])
-    return q
 
 
 def _verdicts(table: pd.DataFrame, change: Change, effect: Effect) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mgframe.analysis.daily import meta_of_rate
+from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.effects import EFFECTS
 from mgframe.analysis.forecasting import LEAST_BUCKETS
 from mgframe.analysis.monitoring import BETTER, FALSE_ALARMS, WORSE, read_share, read_size, texts
@@ -187,7 +188,7 @@ def _search(panel: Panel, enough: Booleans, limit: float, share: float) -> _Foun
             break
         stretch, usual = strongest(k, n, offset, calendar, noise)
         p = np.minimum(1.0, _CHOICES * normal_p(stretch.z))
-        q = _q_values(p) if not changed else np.minimum(1.0, p * int(enough.sum()) / changed)
+        q = q_values(p) if not changed else np.minimum(1.0, p * int(enough.sum()) / changed)
         found = _found(series, k, n, offset, calendar, stretch, usual, q)
         kept = np.flatnonzero(
             (np.abs(stretch.z) > limit)
@@ -205,13 +206,6 @@ def _search(panel: Panel, enough: Booleans, limit: float, share: float) -> _Foun
 def _nothing() -> _Found:
     whole, real = np.zeros(0, dtype="int64"), np.zeros(0)
     return _Found(whole, whole, whole, whole, whole, *[real] * 7)
-
-
-def _q_values(p: Floats) -> Floats:
-    from scipy.stats import false_discovery_control
-
-    q: Floats = np.asarray(false_discovery_control(p)) if len(p) else p
-    return q
 
 
 def _found(

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
-from mgframe.analysis.clusters import Strata, estimate
+from mgframe.analysis.clusters import Strata, by_sending_day, estimate
 from mgframe.analysis.comparing import compare
 from mgframe.analysis.daily import Daily
+from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.effects import EFFECTS
 from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.framing import empty_frame, meta_of
@@ -196,16 +197,14 @@ def test_q_values_are_benjamini_and_hochbergs() -> None:
     assert (alone <= together[alone.index] + 1e-12).all()
     published = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240,
                  0.4262, 0.5719, 0.6528, 0.7590, 1.0]  # fmt: skip
-    from mgframe.analysis.comparing import _q_values
-
-    q = _q_values(np.array(published))
+    q = q_values(np.array(published))
     assert (q < 0.05).sum() == 4
     assert q.round(4).tolist() == [
         0.0015, 0.0030, 0.0095, 0.0356, 0.0603, 0.0639, 0.0639, 0.0645, 0.0765, 0.4860, 0.5812,
         0.7149, 0.7532, 0.8132, 1.0,
     ]  # fmt: skip
     np.testing.assert_allclose(q, multitest.multipletests(published, method="fdr_bh")[1])
-    with_gap = _q_values(np.array([0.01, np.nan, 0.04]))
+    with_gap = q_values(np.array([0.01, np.nan, 0.04]))
     np.testing.assert_allclose(with_gap, [0.02, np.nan, 0.04])
 
 
@@ -412,6 +411,15 @@ def test_opens_after_a_weekly_campaign_are_no_noise() -> None:
     with pytest.warns(MgframeWarning, match="unique per message"):
         row = one(frame, "open_rate", before="2026-11-02/2026-11-29", after="2026-11-30/2026-12-27")
     assert row["verdict"] == "worse"
+
+
+def test_quiet_days_belong_to_the_send_before_and_early_ones_to_the_last() -> None:
+    side = Daily(np.array([[3.0, 5, 2, 6, 1]]), np.array([[1.0, 100, 1, 90, 1]]))
+    found = by_sending_day(side)
+    assert found.k.tolist() == [[0, 7, 0, 10, 0]]
+    assert found.n.tolist() == [[0, 101, 0, 92, 0]]
+    nothing = by_sending_day(Daily(np.zeros((1, 3)), np.zeros((1, 3))))
+    assert nothing.n.tolist() == [[0, 0, 0]]
 
 
 def test_gmail_reports_no_complaints_and_gets_no_verdict() -> None:

@@ -16,7 +16,8 @@ from scipy import optimize, stats
 
 import mgframe as mg
 from mgframe.analysis import lags, monitoring
-from mgframe.analysis.alarms import alarms, likeness, q_values_by_column, running_mean
+from mgframe.analysis.alarms import alarms, likeness, running_mean
+from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.forecasting import forecast
 from mgframe.analysis.monitoring import anomalies
 from mgframe.analysis.panels import retry_noise
@@ -295,7 +296,7 @@ def test_q_values_are_scipys_column_by_column(seed: int) -> None:
     random = np.random.default_rng(seed)
     p = random.random((12, 5)) ** 3
     p[random.random(p.shape) < 0.2] = np.nan
-    q = q_values_by_column(p)
+    q = q_values(p)
     for column in range(5):
         known = np.isfinite(p[:, column])
         if known.any():
