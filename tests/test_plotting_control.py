@@ -196,3 +196,12 @@ def test_complaints_are_not_thinned_by_gmail_and_the_label_says_so(axes: Axes) -
     ax = plotting.control(frame, "complaint_rate", ax=axes)
     assert np.nanmedian(lines_of(ax)["rate"].get_ydata()) == pytest.approx(0.005)
     assert "feedback loop" in ax.get_ylabel().replace("\n", " ")
+
+
+def test_a_long_title_leaves_room_for_the_mark_of_simulated_data(axes: Axes) -> None:
+    name = "a-very-long-subdomain.of.a.newsletter.example.com"
+    frame = grid_of(60, {"domain": [name], "provider": [f"p{i}.com" for i in range(9)]},
+                    {"hard_bounces": 3, "processed": 1000}, simulated=True)  # fmt: skip
+    title = plotting.control(frame, "hard_bounce_rate", ax=axes).get_title(loc="left")
+    assert len(title) > 60
+    assert max(map(len, title.split("\n"))) <= 60

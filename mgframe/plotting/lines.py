@@ -162,7 +162,7 @@ def _draw_bands(ax: Axes, lines: list[_Line]) -> None:
 
     Many of them lie over each other, so that each is paler and its edge tells it apart.
     """
-    alpha = 0.22 if len(lines) < _MANY_BANDS else 0.12
+    alpha = 0.22 if len(lines) < _MANY_BANDS else 0.4 / len(lines)
     for line in lines:
         if line.band is None:
             continue

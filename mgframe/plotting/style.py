@@ -41,6 +41,7 @@ OPEN_NOTE: Final = "Hollow and dashed: open bucket, still counting."
 LINES_SIZE: Final = (9.0, 4.2)
 
 _NOTE_WIDTH: Final = 100
+_TITLE_WIDTH: Final = 60
 
 
 class Percent(Formatter):
@@ -130,9 +131,17 @@ def _filters(frame: pd.DataFrame) -> list[str]:
 
 def _mark_simulated(ax: Axes) -> None:
     """Write SIMULATED large and pale behind lines, small above bars and cells."""
+    filled = bool(ax.collections or ax.patches)
+    if filled:
+        # The small mark stands right of the title, which leaves it room.
+        ax.set_title(
+            wrapped(ax.get_title(loc="left"), _TITLE_WIDTH),
+            loc="left",
+            fontsize="medium",
+            fontweight="bold",
+        )
     if any(text.get_gid() == "simulated" for text in ax.texts):
         return
-    filled = bool(ax.collections or ax.patches)
     place: dict[str, Any] = (
         {"x": 1.0, "y": 1.015, "ha": "right", "va": "bottom", "fontsize": "medium"}
         if filled
