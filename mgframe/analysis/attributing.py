@@ -296,15 +296,16 @@ def _sentence(table: pd.DataFrame, found: dict[str, Any], levels: Sequence[str])
     change, mix, within = found["change"], found["mix"], found["rate_change"]
     keys = " and ".join(_word(level) for level in levels)
     label = RATES[found["rate"]].label.removesuffix(" (7-day)")
-    moved = "rose" if change > 0 else "fell" if change < 0 else "stayed"
+    before, after = (f"{found[f'rate_{side}']:.2%}" for side in ("before", "after"))
+    moved = f"{'rose' if change > 0 else 'fell'} from {before} to {after} ({_points(change)})"
     largest = table.iloc[int(table["effect"].abs().to_numpy().argmax())]
     place = " & ".join(f"{level}={largest[level]}" for level in levels)
     text = (
-        f"{label} {moved} from {found['rate_before']:.2%} to {found['rate_after']:.2%} "
-        f"({_points(change)}): "
-        f"{_points(within)} from rates within {keys}, {_points(mix)} from the mix of {keys}. "
-        f"Most came from {place} ({_points(largest['effect'])})."
+        f"{label} {moved if change else f'stayed at {after}'}: "
+        f"{_points(within)} from rates within {keys}, {_points(mix)} from the mix of {keys}."
     )
+    if largest["effect"]:
+        text += f" Most came from {place} ({_points(largest['effect'])}, its rate and its mix)."
     if not _is_reversed(found):
         return text
     return (

@@ -105,6 +105,7 @@ def tabulate(
         days, column = np.unique(part.days.to_numpy(), return_inverse=True)
         place = (group * len(days) + column)[rows]
         tables.append(Daily(*(_matrix(place, v[rows], len(keys), len(days)) for v in (k, n))))
+    _warn_of_no_proportions(rate, tables)
     return keys, tables
 
 
@@ -131,6 +132,11 @@ def sides_heard(frame: pd.DataFrame, rate: Rate, levels: Sequence[str]) -> Sides
     Where neither the denominator nor the levels kept tell who they are, their mail stays in.
     """
     k, n = sides_of(frame, rate, {})
+    if (k < 0).any() or (n < 0).any():
+        raise FrameError(
+            f"{rate.name} needs counts, but {' or '.join(counts_needed(rate))} is negative "
+            "somewhere; mg.check_frame(df) says where"
+        )
     named = rate.denominator == DELIVERED_FBL or set(PROVIDER_LEVELS) & set(levels)
     if rate.name != "complaint_rate" or not named:
         return k, n
@@ -145,6 +151,18 @@ def _warn_of_unknown(parts: Sequence[Part], rate: Rate, unknown: int) -> None:
     if unknown:
         rows = sum(len(part.frame) for part in parts)
         warn(f"{rate.name} leaves out {unknown} of {rows} rows, of which a count is unknown")
+
+
+def _warn_of_no_proportions(rate: Rate, tables: Sequence[Daily]) -> None:
+    """Warn of keys with more events than messages: their rate says nothing of a share."""
+    sums = [(table.k.sum(axis=1), table.n.sum(axis=1)) for table in tables]
+    beyond = np.any([k > n for k, n in sums], axis=0)
+    if rate.proportion and beyond.any():
+        warn(
+            f"{rate.name}: {int(beyond.sum())} of {len(beyond)} keys have more events than "
+            "messages in a window, so that theirs is no proportion and has no interval; take "
+            "longer windows"
+        )
 
 
 def _warn_of_uniques(parts: Sequence[Part], rate: Rate, levels: Sequence[str]) -> None:

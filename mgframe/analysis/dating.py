@@ -249,7 +249,8 @@ def _change_between(
 ) -> Bounds:
     """Return the 95 % bounds of the change: those of both rates on the logit scale, combined."""
     events, messages = k.sum(axis=1), np.maximum(held.sum(axis=1), 1e-12)
-    during = (events + 0.5) / (messages + 1)
+    # Late events can outnumber the messages of their days.
+    during = np.minimum((events + 0.5) / (messages + 1), 1 - 0.5 / (messages + 1))
     days = (held > 0).sum(axis=1)
     like = inflation(stretch.rho, np.maximum(days, 1))
     counting = 1 / np.maximum(messages * during * (1 - during), 1e-9)

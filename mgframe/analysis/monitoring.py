@@ -273,13 +273,11 @@ def _why_not_judged(panel: Panel, judged: Any) -> str:
         return ""
     least, unit = LEAST_BUCKETS[panel.width], f"{panel.width}s"
     longest = int(panel.buckets.max(initial=0))
-    need = (
-        f"{least} {unit} with messages are needed in the {WINDOW_DAYS[panel.width]} days before a "
-        "bucket"
-    )
+    need = f"{least} {unit} with messages are needed before a bucket"
     if number == len(panel.keys):
-        return (
-            f"cannot tell, because {need}, and the longest series has {longest} settled ones of "
-            f"{panel.rate.label[0].lower()}{panel.rate.label[1:]}; fetch a longer window"
-        )
-    return f"{number} of {len(panel.keys)} keys are not judged: {need}"
+        # attrs keep 120 letters of it.
+        return f"cannot tell, because {need}, and the longest series has {longest}: fetch more"
+    return (
+        f"{number} of {len(panel.keys)} keys are not judged: {need}, within "
+        f"{WINDOW_DAYS[panel.width]} days"
+    )

@@ -82,9 +82,13 @@ class Part:
         return f"{self.dates[0]:%Y-%m-%d}/{self.dates[-1]:%Y-%m-%d}" if len(self.dates) else ""
 
 
-def _require_days(frame: pd.DataFrame, said: str) -> None:
+def _require_frame(frame: object, said: str) -> None:
     if not isinstance(frame, pd.DataFrame):
         raise QueryError(f"{said} must be a frame of counts, got {type(frame).__name__}")
+
+
+def _require_days(frame: pd.DataFrame, said: str) -> None:
+    _require_frame(frame, said)
     if time_level(frame) == "as_of":
         refuse_lifetime_sums(["as_of"])
     times_of(frame)
@@ -114,6 +118,7 @@ def windows(
     FrameError
         A window holds no day of its frame, or the frames do not go together.
     """
+    _require_frame(frame, "the frame")
     spans = {"before": before, "after": after}
     if all(span is None for span in spans.values()) or (
         any(span is None for span in spans.values())

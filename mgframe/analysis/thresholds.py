@@ -160,6 +160,8 @@ def thresholds(
     0  a.com  0.001  383  140000          over      -244
     1  a.com  0.003  383  140000  undetermined        36
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise QueryError(f"this takes a frame of counts, not {type(frame).__name__}")
     level = read_level(level, argument="level")
     _require_whole(days=days, least=least)
     kept = key_levels(frame) if by is None else levels_named(frame, by)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mgframe.analysis.attributing import attribute
 from mgframe.analysis.mixing import kitagawa, split_mix
-from mgframe.errors import FrameError, QueryError
+from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.framing import meta_of
 
 BEFORE, AFTER = "2026-11-02/2026-11-15", "2026-11-16/2026-11-29"
@@ -232,7 +232,10 @@ def test_nothing_changed_is_said_so() -> None:
     frame = grid_of(28, {"domain": ["a.com", "b.com"]}, {"bounced": 0, "processed": 10})
     table = attribute(frame, "bounce_rate", **WINDOWS)
     assert (table["effect"] == 0).all()
-    assert "stayed" in table["sentence"][0]
+    assert table["sentence"][0] == (
+        "Bounce rate stayed at 0.00%: +0.00 points from rates within domain, +0.00 points from the "
+        "mix of domain."
+    )
 
 
 # ---------------------------------------------------------------- intervals
@@ -390,6 +393,50 @@ def test_a_window_without_messages_cannot_tell() -> None:
     frame = grid_of(28, {"domain": ["a.com"]}, {"bounced": 0, "processed": [0] * 14 + [10] * 14})
     with pytest.raises(FrameError, match="cannot tell: before"):
         attribute(frame, "bounce_rate", **WINDOWS)
+
+
+def test_unknown_counts_cannot_tell() -> None:
+    frame = grid_of(28, {"domain": ["a.com"]}, {"bounced": None, "processed": 10})
+    with (
+        pytest.warns(MgframeWarning, match="leaves out 28 of 28 rows"),
+        pytest.raises(FrameError, match="cannot tell: before"),
+    ):
+        attribute(frame, "bounce_rate", **WINDOWS)
+
+
+def test_frames_that_do_not_go_together_are_refused() -> None:
+    days = grid_of(28, {"domain": ["a.com"]}, {"bounced": 1, "processed": 10})
+    with pytest.raises(FrameError, match="occurs twice"):
+        attribute(pd.concat([days, days]), "bounce_rate", **WINDOWS, until="2027-01-01")
+    hours = grid_of(14 * 24, {"domain": ["a.com"]}, {"bounced": 1, "processed": 10},
+                    resolution="hour", start="2026-12-01")  # fmt: skip
+    with pytest.raises(FrameError, match="different buckets: before day and after hour"):
+        attribute(hours, "bounce_rate", before=days)
+    ips = grid_of(14, {"ip": ["1.1.1.1"]}, {"bounced": 1, "processed": 9}, start="2026-12-01")
+    with pytest.raises(FrameError, match="different keys"):
+        attribute(ips, "bounce_rate", before=days)
+    with pytest.raises(FrameError, match="the frame lacks delivered and sent"):
+        attribute(days, "delivery_rate", **WINDOWS)
+    with pytest.raises(QueryError, match="must be a frame of counts"):
+        attribute(None, "bounce_rate", **WINDOWS)  # type: ignore[arg-type]
+
+
+def test_a_short_history_is_told() -> None:
+    frame = grid_of(10, {"domain": ["a.com"]}, {"bounced": 1, "processed": 10})
+    with (
+        pytest.warns(MgframeWarning, match="names 14 days, but the frame has 10"),
+        pytest.raises(FrameError, match="after='2026-11-16/2026-11-29' holds no complete day"),
+    ):
+        attribute(frame, "bounce_rate", **WINDOWS)
+
+
+def test_hours_of_another_zone_are_split_by_its_days() -> None:
+    hours = grid_of(30 * 24, {"domain": ["a.com"]}, {"bounced": 1, "processed": 100},
+                    resolution="hour", start="2026-11-01")  # fmt: skip
+    zoned = hours.tz_convert("America/New_York", level="time")
+    table = attribute(zoned, "bounce_rate", before="2026-11-02/2026-11-08",
+                      after="2026-11-09/2026-11-15")  # fmt: skip
+    assert table[["n_before", "n_after"]].to_numpy().tolist() == [[16_800, 16_800]]
 
 
 def test_simulated_numbers_stay_so() -> None:

@@ -21,6 +21,7 @@ from mgframe.analysis.seasonality import Calendar
 from mgframe.analysis.telling import change_sentence, days_text, place_text, since_text
 from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.framing import empty_frame, meta_of
+from mgframe.periods import local_days
 from mgframe.vocabulary import RATES
 
 CLEAN = ["20k a day", "300 a day", "complaints", "opens 35 %", "binomial, flat"]
@@ -289,6 +290,43 @@ def test_an_empty_frame_cannot_tell() -> None:
 def test_no_events_or_nothing_but_events_never_changed(count: int) -> None:
     frame = grid_of(60, {"domain": ["a.com", "b.com"]}, {"processed": 100, "bounced": count})
     assert changepoints(frame, "bounce_rate").empty
+
+
+def test_unknown_counts_cannot_tell() -> None:
+    frame = grid_of(60, {"domain": ["a.com"]}, {"processed": 100, "bounced": None})
+    with pytest.warns(MgframeWarning) as caught:
+        found = changepoints(frame, "bounce_rate")
+    assert any("leaves out 60 of 60 rows" in str(w.message) for w in caught)
+    assert meta_of(found)["cannot_tell"].endswith("fetch more days")
+
+
+def test_repeated_rows_lost_attrs_and_negative_counts_are_refused() -> None:
+    frame = changed()
+    with pytest.raises(FrameError, match="twice"):
+        changepoints(pd.concat([frame, frame]), "bounce_rate", until="2026-12-01")
+    negative = grid_of(60, {"domain": ["a.com"]}, {"processed": 100, "bounced": [-1, 1] * 30})
+    with pytest.raises(FrameError, match="negative somewhere"):
+        changepoints(negative, "bounce_rate")
+    frame.attrs = {}
+    with pytest.raises(FrameError, match="until="):
+        changepoints(frame, "bounce_rate")
+
+
+@pytest.mark.parametrize("jump", [slice(0, 60), slice(40, 60)])
+def test_more_events_than_messages_are_no_crash(jump: slice) -> None:
+    bounced = np.full(60, 10)
+    bounced[jump] = 300
+    frame = grid_of(60, {"domain": ["a.com"]}, {"processed": 100, "bounced": bounced.tolist()})
+    assert set(changepoints(frame, "bounce_rate")["during"]) <= {3.0}
+
+
+def test_days_of_another_zone_are_that_zones_days() -> None:
+    hours = grid_of(24 * 60, {"domain": ["a.com"]}, {"processed": 100, "bounced": [2] * 960
+                    + [20] * 480}, resolution="hour", start="2026-10-01")  # fmt: skip
+    days = local_days(hours, "America/New_York")
+    row = changepoints(days, "bounce_rate").iloc[0]
+    assert str(row["start"].tz) == "America/New_York"
+    assert row["start"] in (pd.Timestamp(f"2026-11-{d}", tz="America/New_York") for d in (9, 10))
 
 
 def test_keys_with_too_few_days_are_counted() -> None:

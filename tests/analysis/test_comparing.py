@@ -232,6 +232,7 @@ def test_berkeleys_admissions_at_the_same_mix_are_the_published_risk_difference(
 def test_pooled_sides_are_a_loop_over_the_rows(seed: int) -> None:
     frame = random_frame(seed, buckets=28, keys={"domain": 2, "provider": 2},
                          counts=["bounced", "processed"], start="2026-11-02")  # fmt: skip
+    frame["processed"] += frame["bounced"]
     table = compare(frame, "bounce_rate", **WINDOWS, by="domain").set_index("domain")
     for side, (first, last) in (("before", (2, 15)), ("after", (16, 29))):
         sums: dict[str, list[int]] = {}
@@ -471,6 +472,26 @@ def test_rows_with_an_unknown_count_are_left_out_and_told() -> None:
     assert (row["verdict"], row["n_before"]) == ("too few", 0)
 
 
+def test_more_events_than_messages_are_told_and_have_no_interval() -> None:
+    frame = grid_of(28, {"domain": ["a.com", "b.com"]},
+                    {"unique_opened": [30, 300] * 28, "delivered": 100})  # fmt: skip
+    with pytest.warns(MgframeWarning) as caught:
+        table = compare(frame, "open_rate", **WINDOWS).set_index("domain")
+    assert any("1 of 2 keys have more events than messages" in str(w.message) for w in caught)
+    assert table["change_low"].isna().to_dict() == {"a.com": False, "b.com": True}
+
+
+def test_negative_counts_are_refused() -> None:
+    with pytest.raises(FrameError, match="negative somewhere"):
+        compare(days_of([10] * 27 + [-1]), "bounce_rate", **WINDOWS)
+
+
+@pytest.mark.parametrize("frame", [5, None, days_of([10] * 28)["bounced"]])
+def test_what_is_no_frame_is_refused(frame: Any) -> None:
+    with pytest.raises(QueryError, match="must be a frame of counts"):
+        compare(frame, "bounce_rate", **WINDOWS)
+
+
 def test_a_key_of_one_window_only_has_no_change() -> None:
     frame = pd.concat([
         days_of([10] * 28), days_of([10] * 14, domain="b.com").iloc[:14],
@@ -501,7 +522,7 @@ def test_the_same_rates_at_another_mix_are_no_change_once_standardised() -> None
 
 def test_what_only_one_group_has_is_left_out_and_told() -> None:
     frame = grid_of(14, {"domain": ["a.com", "b.com"], "provider": ["g", "y"]}, {
-        "bounced": 10, "processed": [1000, 1000, 1000, 0] * 14,
+        "bounced": [10, 10, 10, 0] * 14, "processed": [1000, 1000, 1000, 0] * 14,
     })  # fmt: skip
     with pytest.warns(MgframeWarning, match=r"50.0% of a's messages and 0.0% of b's are left out"):
         row = one(frame, a={"domain": "a.com"}, b={"domain": "b.com"}, standardise="provider")
@@ -511,6 +532,7 @@ def test_what_only_one_group_has_is_left_out_and_told() -> None:
 def test_standardised_keys_are_each_compared_with_themselves() -> None:
     frame = random_frame(7, buckets=14, keys={"domain": 2, "provider": 3, "ip": 2},
                          counts=["bounced", "processed"])  # fmt: skip
+    frame["processed"] += frame["bounced"]
     question: dict[str, Any] = {"a": {"domain": "domain0"}, "b": {"domain": "domain1"}}
     both = compare(frame, "bounce_rate", **question, by="ip", standardise="provider")
     for ip in ("ip0", "ip1"):

@@ -480,7 +480,7 @@ def test_a_short_history_cannot_tell_and_says_so() -> None:
         found = anomalies(frame, "bounce_rate")
     assert found.empty
     assert "z" in found
-    assert "longest series has 20" in meta_of(found)["cannot_tell"]
+    assert meta_of(found)["cannot_tell"].endswith("the longest series has 20: fetch more")
 
 
 def test_keys_with_too_few_days_are_counted() -> None:

@@ -414,6 +414,14 @@ def test_a_bad_argument_is_refused_in_words(options, text):
         complaints(1, **options)
 
 
+def test_what_is_no_frame_of_single_rows_is_refused():
+    with pytest.raises(QueryError, match="takes a frame of counts"):
+        thresholds(5)
+    frame = week(complained=1, delivered=100)
+    with pytest.raises(FrameError, match="occurs twice"):
+        thresholds(pd.concat([frame, frame]), until=UNTIL)
+
+
 def test_a_frame_that_cannot_be_judged_says_why():
     with pytest.raises(FrameError, match="no rate that has a known limit"):
         thresholds(week(opened=1))
