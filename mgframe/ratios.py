@@ -113,6 +113,8 @@ def rates(
     which come days after the send, a day of at most a fifth of the busiest day's mail belongs to
     the sending day before it. A single cluster has Wilson's interval; two or three give a wide one,
     except that a rolling window of so few also asks up to seven windows before how days differ.
+    Days are taken for independent of each other: where each resembles the one before (by 0.3), 86
+    to 90 of 100 intervals at 0.95 hold the true rate; :func:`mgframe.compare` allows for that.
 
     Examples
     --------

@@ -107,7 +107,8 @@ def thresholds(
         Until when (exclusive) buckets are complete; from attrs where left out.
     level : float, default 0.95
         The level of the interval, which is two-sided: a wrong "over" and a wrong "under" each
-        happen at most (1 - level) / 2 of the time, 2.5 %, where messages are independent.
+        happen at most (1 - level) / 2 of the time, 2.5 %, where messages are independent; of days
+        see the notes.
     least : int, default 5
         With fewer events nothing is called over.
 
@@ -141,6 +142,9 @@ def thresholds(
     narrower than the plain one, and as wide as the days differ. Where there are fewer than four
     days of mail (for complaints and other late events: of sending), up to seven earlier periods of
     the frame are asked how days differ, so hand over a month or two.
+
+    Days are taken for independent. On synthetic mail whose true rate is the limit, 1 to 2 of 100
+    weeks are called over where they are, and 3 to 6 where each day resembles the one before (0.3).
 
     Where the frame has providers, complaints are divided by the mail to those that report any
     (``delivered_fbl``), and rows of Gmail and Google Workspace have no data: Google's own limits

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from analysis.noisy import KINDS, frame_of_series, series
 from frames import frame_of, grid_of, random_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -308,6 +309,20 @@ def test_false_discoveries_keep_to_their_level_and_true_ones_are_seen() -> None:
     assert np.mean(seen) >= 0.8
 
 
+@pytest.mark.parametrize("name", ["20k a day", "300 a day", "complaints", "likeness .6"])
+def test_without_a_change_few_p_values_are_small_and_intervals_hold_zero(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days that stray, have weekdays and resemble the one before; p values before they become q."""
+    monkeypatch.setattr("mgframe.analysis.comparing.q_values", lambda p: p)
+    k, n, times = series(KINDS[name], 1000, 35, 6)
+    windows: dict[str, Any] = {"before": (times[0], times[27]), "after": (times[28], times[34])}
+    table = compare(frame_of_series(k, n, times), "bounce_rate", **windows)
+    assert 0.93 < ((table["change_low"] <= 0) & (table["change_high"] >= 0)).mean() < 0.99
+    assert 0 < (table["q_value"] < 0.05).mean() < 0.07
+    assert (table["q_value"] < 0.001).mean() < 0.004
+
+
 # ---------------------------------------------------------------- windows
 
 
@@ -501,6 +516,7 @@ def test_a_key_of_one_window_only_has_no_change() -> None:
     assert table["change"].isna().tolist() == [False, True]
 
 
+@pytest.mark.slow
 def test_ten_thousand_keys_are_compared_at_once() -> None:
     table = compare(null_frame(0, keys=10_000, days=28), "bounce_rate", **WINDOWS)
     assert len(table) == 10_000

@@ -130,6 +130,24 @@ def test_few_days_ask_the_weeks_before():
     assert verdicts(longer)[0.001] == "over"
 
 
+@pytest.mark.parametrize("days", [7, 56])
+def test_at_the_limit_few_weeks_are_called_over(days):
+    """Days that differ, each at its own rate, whose mean is the limit."""
+    random = np.random.default_rng(3)
+    keys, spread = 1500, 0.3
+    rate = 1 / (1 + np.exp(6.9 - random.normal(0, spread, (days, keys))))
+    limit = float((1 / (1 + np.exp(6.9 - random.normal(0, spread, 200_000)))).mean())
+    sent = random.poisson(20_000, (days, keys))
+    counts = {"delivered": sent, "complained": random.binomial(sent, rate)}
+    names = {"domain": [f"d{i:04}.com" for i in range(keys)]}
+    frame = week(days, names, **{name: side.ravel().tolist() for name, side in counts.items()})
+    verdict = thresholds(frame, {"complaint_rate": limit})["verdict"]
+    # 2.5 % each, and what 1500 draws allow.
+    assert (verdict == "over").mean() < 0.035
+    assert (verdict == "under").mean() < 0.035
+    assert (verdict == "undetermined").mean() < 0.99
+
+
 # ---------------------------------------------------------------- headroom
 
 
