@@ -11,13 +11,13 @@ import numpy as np
 from mgframe.analysis.effects import EFFECTS
 from mgframe.analysis.hunting import Hunt, hunt, measure
 from mgframe.analysis.localising import Where, Window, localise
-from mgframe.analysis.metrics import LESS_TELLING, METRICS, OPENS, STRICTER
+from mgframe.analysis.metrics import LESS_TELLING, LIKELY, METRICS, OPENS, STRICTER
 from mgframe.analysis.slices import Account, Cube, Metric, Place, Stack
 from mgframe.analysis.tails import normal_p
 from mgframe.dividing import Floats
 from mgframe.intervals import effective_size, wilson
 from mgframe.summing import Booleans
-from mgframe.vocabulary import OVERLAPPING_LEVELS
+from mgframe.vocabulary import OVERLAPPING_LEVELS, PROVIDER_LEVELS
 
 #: How far an interval must lie from chance.
 LIMIT: Final = 5.0
@@ -31,9 +31,13 @@ _PRIOR_DAYS: Final = 4
 _ONE_DAY: Final = 0.5
 #: Where an IP and another key hold the same mail, the other key is what people know.
 _KNOWN: Final = {"ip": 0.93}
-#: How far all opens must depart where those by machines are not known alone.
-_VISIBLE: Final = 2.5
+#: By how much more likely (as a logarithm) a surplus must be that of one domain than of all.
+_TELLING: Final = 1.5
 _MOST_STRAY: Final = 0.04
+#: What days around it make up for to this share has come at another time.
+_MADE_UP: Final = 0.5
+#: How much of what a slice has too much its place must hold.
+_MOST_OF_IT: Final = 0.5
 #: How much of both intervals must be common, for the place's own to be the better one.
 _LIKE: Final = 0.3
 
@@ -122,13 +126,13 @@ def _of_family(
     found: list[Finding] = []
     first: list[tuple[Stack, Hunt]] = []
     for _ in range(MOST):
-        hunts = [hunt(stack, account.calendar, since) for stack in stacks]
+        hunts = [hunt(stack, account.calendar, since, stack.metric.worse) for stack in stacks]
         first = first or list(zip(stacks, hunts, strict=True))
         best = _strongest(stacks, hunts, limit)
         if best is None:
             break
         which, row = best
-        finding = _located(account, stacks[which], hunts[which], row, limit, since)
+        finding = _located(account, stacks[which], hunts[which], row, limit, since, found)
         found.append(finding)
         stacks = [without(account, stack, finding) for stack in stacks]
     return found, first
@@ -149,6 +153,8 @@ def _strongest(
         alone = (own.inside & (stack.n > 0)).sum(axis=1) == 1
         least = limit + STRICTER.get(stack.metric.name, 0.0) + _ONE_DAY * alone
         good = (z >= least) & matters(stack.metric, own)
+        if stack.metric.late:
+            good &= own.made_up(stack.k, stack.n) < _MADE_UP
         if not good.any():
             continue
         known = np.array([_KNOWN.get(place[0][0], 1.0) if place else 1.0 for place in stack.places])
@@ -172,53 +178,95 @@ def matters(metric: Metric, own: Hunt) -> Booleans:
 
 
 def _located(
-    account: Account, stack: Stack, own: Hunt, row: int, limit: float, since: int
+    account: Account,
+    stack: Stack,
+    own: Hunt,
+    row: int,
+    limit: float,
+    since: int,
+    found: Sequence[Finding],
 ) -> Finding:
     """Return the finding of a slice: at its place, on the days that the place itself tells."""
     metric, place = stack.metric, stack.places[row]
     start, stop = int(own.start[row]), int(own.stop[row])
-    where = _place(account, metric, place, start, stop)
-    exact = account.at(metric, where)
-    if exact is None and metric.bots:
-        finding = _of_machines(account, metric, where, start, stop)
-        if finding is not None:
-            return finding
-    if exact is not None:
-        better = _own_days(account, exact, start, stop, since)
-        enough = metric.worse * better.z[0] >= 0.8 * limit and matters(metric, better)[0]
-        if enough:
-            return describe(account, exact, better, 0, where)
     slice_: Where = {level: (name,) for level, name in place}
+    if metric.bots:
+        return at_domain(account, describe(account, stack, own, row, slice_))
+    where = _place(account, stack, own, row, found)
+    exact = account.at(metric, where)
+    if exact is not None:
+        moved = float(own.k[row] - own.expected[row])
+        better = _own_days(account, exact, start, stop, since)
+        if (better.k - better.expected)[0] / moved < _MOST_OF_IT:
+            better = measure(exact, account.calendar, np.array([start]), np.array([stop]))
+        if matters(metric, better)[0] and (better.k - better.expected)[0] / moved >= _MOST_OF_IT:
+            finding = describe(account, exact, better, 0, where)
+            # A place with little mail of its own is as sure as the slice it was found in.
+            return replace(finding, z=max(finding.z, float(own.z[row]), key=abs))
     return describe(account, stack, own, row, slice_)
 
 
-def _of_machines(
-    account: Account, metric: Metric, where: Where, start: int, stop: int
-) -> Finding | None:
-    """Return what machines did at a place where only all opens are known, None where none is."""
-    exact = account.at(OPENS, where) if metric.rate == OPENS.rate else None
-    if exact is None:
+def at_domain(account: Account, finding: Finding) -> Finding:
+    """Return what machines did at a provider as that of the one domain whose opens it explains.
+
+    No table tells machines apart by domain, but all opens by domain and provider are known: had all
+    of the surplus come to one domain, its opens would be higher by that number, and those of the
+    others as usual. Rates and messages of the domain's are what they are at the provider.
+    """
+    levels = [level for level in finding.where if level in PROVIDER_LEVELS]
+    if not levels or finding.metric.rate != OPENS.rate:
+        return finding
+    provider = {level: finding.where[level] for level in levels}
+    lines = {
+        name: own
+        for name in account.names("domain")
+        if (own := _opens(account, {"domain": (name,), **provider}, finding)) is not None
+    }
+    if len(lines) < 2:
+        return finding
+    off, spread, mail = (np.array(side) for side in zip(*lines.values(), strict=True))
+    likely = [
+        -float((((off - part) / spread) ** 2).sum()) / 2
+        for part in (*(finding.excess * np.eye(len(lines))), finding.excess * mail / mail.sum())
+    ]
+    best = int(np.argmax(likely[:-1]))
+    if likely[best] - likely[-1] < _TELLING:
+        return finding
+    share = float(mail[best] / mail.sum())
+    expected, n = finding.expected * share, finding.n * share
+    where = {"domain": (list(lines)[best],), **finding.where}
+    return replace(
+        finding, where=where, n=n, expected=expected, k=expected + finding.excess,
+        during=finding.before + finding.change / share, low=finding.low / share,
+        high=finding.high / share,
+    )  # fmt: skip
+
+
+def _opens(account: Account, where: Where, finding: Finding) -> tuple[float, float, float] | None:
+    """Return by how much all opens of a place depart, how far they stray, and its mail."""
+    stack = account.at(OPENS, where)
+    if stack is None or not stack.n[:, finding.start : finding.stop].any():
         return None
-    exact = replace(exact, metric=replace(metric, bots=False))
-    own = measure(exact, account.calendar, np.array([start]), np.array([stop]))
-    return describe(account, exact, own, 0, where) if own.z[0] >= _VISIBLE else None
+    own = measure(stack, account.calendar, np.array([finding.start]), np.array([finding.stop]))
+    expected, n = float(own.expected[0]), float(own.n[0])
+    spread = np.sqrt(expected + (expected * (1 - expected / n)) ** 2 * float(own.doubt[0]))
+    return float(own.k[0]) - expected, float(max(spread, 1.0)), n
 
 
-def _place(account: Account, metric: Metric, place: Place, start: int, stop: int) -> Where:
-    days = np.zeros(len(account.times), dtype=bool)
-    days[start:stop] = True
-    if not metric.bots:
-        return localise(Window(account.cubes(metric), days, metric.worse), place)
-    # All opens are noisier than those by machines: they may only say which domain.
-    pair = {"domain", place[0][0]} if place else {"domain"}
-    cubes = [cube for cube in account.cubes(OPENS) if pair <= set(cube.levels)]
-    cubes = [cube for cube in cubes if not OVERLAPPING_LEVELS.intersection(cube.levels)]
-    return localise(Window(cubes, days, 1), place)
+def _place(account: Account, stack: Stack, own: Hunt, row: int, found: Sequence[Finding]) -> Where:
+    metric, place = stack.metric, stack.places[row]
+    days = own.inside[row]
+    # The mean of some days strays less than each of them.
+    stray = float(own.stray[row]) / max(int((days & (stack.n[row] > 0)).sum()), 1)
+    known = [one.where for one in found if days[one.start : one.stop].any()]
+    sign = metric.worse
+    cheap = LIKELY.get(metric.name, {})
+    return localise(Window(account.cubes(metric), days, sign, stray, known, cheap), place)
 
 
 def _own_days(account: Account, stack: Stack, start: int, stop: int, since: int) -> Hunt:
     """Return the interval of a place itself, where it is that of the slice it was found in."""
-    found = hunt(stack, account.calendar, since)
+    found = hunt(stack, account.calendar, since, stack.metric.worse)
     first, last = int(found.start[0]), int(found.stop[0])
     common = max(min(last, stop) - max(first, start), 0)
     alike = common / max(max(last, stop) - min(first, start), 1) >= _LIKE
@@ -245,7 +293,7 @@ def describe(account: Account, stack: Stack, own: Hunt, row: int, where: Where) 
         ongoing=bool(len(known) and stop > known[-1]), n=n, k=k, expected=expected, before=before,
         during=during, low=low, high=high, z=float(own.z[row]),
         excess=abs(float(own.k[row] - own.expected[row])),
-        share=_share(account, metric, own, row),
+        share=_share(account, metric, own, row, where),
     )  # fmt: skip
 
 
@@ -271,9 +319,9 @@ def _change(stack: Stack, own: Hunt, row: int) -> tuple[float, float]:
     return change - float(np.hypot(rate - low, doubt)), change + float(np.hypot(high - rate, doubt))
 
 
-def _share(account: Account, metric: Metric, own: Hunt, row: int) -> float:
+def _share(account: Account, metric: Metric, own: Hunt, row: int, where: Where) -> float:
     """Return how much of the whole account's departure the finding is."""
-    whole = account.at(metric, {})
+    whole = account.at(metric, {"bot": where["bot"]} if metric.bots else {})
     if whole is None:
         return np.nan
     total = measure(whole, account.calendar, own.start[row : row + 1], own.stop[row : row + 1])

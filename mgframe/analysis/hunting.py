@@ -27,6 +27,8 @@ _GUESS: Final = 40
 _LONGEST_MEMORY: Final = 0.8
 _TAME: Final = 2.5
 _FREEDOM: Final = 45 / 56
+#: On so many days after an interval events may come that belong to it.
+_LATER: Final = 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,18 @@ class Hunt:
         found: Floats = k - n * self.usual
         return found
 
+    def made_up(self, k: Floats, n: Floats) -> Floats:
+        """Return which share of an interval's departure the days around it make up for.
+
+        Opens that come a day later than usual are not lost: the day of the send has too few, the
+        next one too many.
+        """
+        off = self.excess(k, n)
+        around = _inside(self.start - 1, self.stop + _LATER, k.shape[1]) & ~self.inside
+        inside = (off * self.inside).sum(axis=1)
+        beside = (off * around).sum(axis=1)
+        return -beside / np.where(inside == 0, np.inf, inside)
+
 
 @dataclass(frozen=True)
 class _Sums:
@@ -75,8 +89,10 @@ class _Sums:
         return self.pull[:, stop] - self.pull[:, start], self.held[:, stop] - self.held[:, start]
 
 
-def hunt(stack: Stack, calendar: Calendar, since: int = 0) -> Hunt:
+def hunt(stack: Stack, calendar: Calendar, since: int = 0, sign: int = 0) -> Hunt:
     """Return the interval of each slice that departs most, begun on day `since` or later.
+
+    With a `sign` only departures to that side are looked for: a surge elsewhere hides no fall.
 
     Notes
     -----
@@ -92,7 +108,7 @@ def hunt(stack: Stack, calendar: Calendar, since: int = 0) -> Hunt:
     usual = fit(k, n, offset, calendar, noise=noise)
     for round_ in range(_ROUNDS):
         sums = _sums(stack, calendar, usual, masked)
-        start, stop = _best(sums, days, since)
+        start, stop = _best(sums, days, since, sign)
         masked = _inside(start, stop, days)
         quiet = np.where(masked, 0.0, n)
         usual = fit(k, quiet, offset, calendar, noise=noise, start=usual if round_ else None)
@@ -137,7 +153,7 @@ def _likeness(off: Floats) -> Floats:
     return np.clip(rho, 0.0, _LONGEST_MEMORY)
 
 
-def _best(sums: _Sums, days: int, since: int) -> tuple[Integers, Integers]:
+def _best(sums: _Sums, days: int, since: int, sign: int) -> tuple[Integers, Integers]:
     """Return start and stop of the strongest interval, the shortest of equals."""
     series = np.arange(len(sums.pull))
     best = np.full(len(series), -1.0)
@@ -147,6 +163,7 @@ def _best(sums: _Sums, days: int, since: int) -> tuple[Integers, Integers]:
         if not len(starts):
             break
         pull, held = sums.over(starts, starts + length)
+        pull = np.where(sign * pull < 0, 0.0, pull)
         wider = inflation(sums.rho, length)[:, None]
         gains = np.divide(pull**2, held * wider, out=np.zeros(pull.shape), where=held > 0)
         own = gains.argmax(axis=1)

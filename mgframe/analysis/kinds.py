@@ -15,6 +15,7 @@ from mgframe.analysis.localising import Where
 from mgframe.analysis.metrics import BOTS, CLICKS, COMPLAINT, DELIVERY, ENGAGEMENT, FAILURES, OPENS
 from mgframe.analysis.slices import Account, Cube, Metric, Stack
 from mgframe.dividing import Floats
+from mgframe.summing import Booleans
 from mgframe.vocabulary import OVERLAPPING_LEVELS, PROVIDER_LEVELS
 
 #: Opens and clicks fall alike where the logarithms of their ratios differ by less than this share,
@@ -29,12 +30,20 @@ _LEAST_MIX_DAYS: Final = 3
 _MIX_LIMIT: Final = 4.3
 _SURE: Final = 50.0
 _NEARLY: Final = 0.2
+#: The mail of a key is unusual beyond so many robust standard deviations of its logarithm; a share
+#: smaller than this is nothing.
+_UNUSUAL: Final = 2.5
+_LEAST_SHARE: Final = 0.01
+_LEAST_STRAY: Final = 0.2
+_FROM_MAD: Final = 1.4826
 #: Which family explains which: the first is told.
 _CAUSES: Final = (DELIVERY, COMPLAINT, BOTS, ENGAGEMENT)
 
 
 def with_kind(account: Account, finding: Finding) -> Finding:
     """Return the finding as ``bots`` or ``tracking`` where it is one."""
+    if finding.kind == "mix":
+        return finding
     if finding.metric.family == BOTS:
         return replace(finding, kind="bots")
     if finding.metric.family == ENGAGEMENT and _fell_alike(account, finding):
@@ -81,10 +90,11 @@ def folded(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _weight(finding: Finding) -> float:
-    """Return what comes first as a cause: lost mail before fewer opens, rates before their mix."""
+    """Return what comes first as a cause: lost mail before another mix, a mix before its opens."""
+    if finding.kind == "mix":
+        return 0.5 - _CAUSES.index(ENGAGEMENT)
     family = finding.metric.family
-    rank = _CAUSES.index(family) if family in _CAUSES else len(_CAUSES)
-    return -rank - (10 if finding.kind == "mix" else 0)
+    return -float(_CAUSES.index(family) if family in _CAUSES else len(_CAUSES))
 
 
 def _follows(finding: Finding, other: Finding) -> bool:
@@ -93,7 +103,12 @@ def _follows(finding: Finding, other: Finding) -> bool:
     near = max(finding.start, other.start) <= min(finding.stop, other.stop) + 1
     if finding.metric.family == other.metric.family and finding.kind == other.kind:
         return near and _overlap(finding.where, other.where)
-    if "mix" in (finding.kind, other.kind) or finding.start < other.start - 1:
+    if other.kind == "mix":
+        # A rate of many kinds of mail moves with their mix, where the parts are not told apart.
+        alike = common >= _SAME_DAYS * max(len(finding.days), len(other.days))
+        engaged = finding.metric.family == ENGAGEMENT
+        return engaged and alike and _overlap(finding.where, other.where)
+    if finding.kind == "mix" or finding.start < other.start - 1:
         return False
     return common >= _SAME_DAYS * shorter and _lies_in(finding.where, other.where)
 
@@ -152,27 +167,45 @@ def _mix(account: Account, metric: Metric, cube: Cube, since: int) -> Finding | 
     if abs(own.z[0]) < _MIX_LIMIT or length < _LEAST_MIX_DAYS:
         return None
     moved = abs(own.k[0] - own.expected[0]) / max(own.n[0], 1e-9)
-    if moved < EFFECTS[metric.rate].points:
-        return None
     where = _driver(cube, own.inside[0], float(np.sign(own.z[0])))
+    if moved < EFFECTS[metric.rate].points or where is None:
+        return None
     found = describe(account, stack, own, 0, where)
     sizes = {name: getattr(found, name) / _SURE for name in ("n", "k", "expected", "excess")}
     return replace(found, kind="mix", share=np.nan, **sizes)
 
 
-def _driver(cube: Cube, days: Floats, sign: float) -> Where:
-    """Return the key whose share of the mail moved the rate most: Kitagawa's centred mix."""
+def _driver(cube: Cube, days: Booleans, sign: float) -> Where | None:
+    """Return the key of unusual volume whose share of the mail moved the rate most, if any.
+
+    The effect of a share is Kitagawa's centred mix.
+    """
     rates = cube.rates
-    before = cube.n[:, :, ~days.astype(bool)].sum(axis=2)
-    during = cube.n[:, :, days.astype(bool)].sum(axis=2)
+    before, during = (cube.n[:, :, some].sum(axis=2) for some in (~days, days))
     shares = [side / max(side.sum(), 1e-9) for side in (before, during)]
     usual = sum(float((side * rates).sum()) for side in shares) / 2
     effect = sign * (shares[1] - shares[0]) * (rates - usual)
-    # Tags of the same messages move alike: the one whose share changed most is meant.
-    growth = np.abs(np.log((shares[1] + 1e-6) / (shares[0] + 1e-6)))
-    near = effect >= _NEARLY * effect.max()
-    a, b = np.unravel_index(int(np.where(near, growth, -1.0).argmax()), effect.shape)
+    # Tags of the same messages move alike: the one whose mail is the most unusual is meant.
+    unusual = np.where(effect >= _NEARLY * effect.max(), _unusual(cube.n, days), 0.0)
+    a, b = np.unravel_index(int(unusual.argmax()), effect.shape)
+    if unusual[a, b] < _UNUSUAL:
+        return None
     found: Where = {cube.levels[0]: (cube.members[0][a],), cube.levels[1]: (cube.members[1][b],)}
     return (
         found if cube.levels[1] in OVERLAPPING_LEVELS else {cube.levels[0]: found[cube.levels[0]]}
     )
+
+
+def _unusual(mail: Floats, days: Booleans) -> Floats:
+    """Return how far the mail of some days is from that of other spans of as many days."""
+    length = int(days.sum())
+    sums = np.cumsum(np.pad(mail, ((0, 0), (0, 0), (1, 0))), axis=2)
+    spans = sums[:, :, length:] - sums[:, :, :-length]
+    start = int(days.argmax())
+    apart = np.abs(np.arange(spans.shape[2]) - start) >= length
+    least = _LEAST_SHARE * spans[:, :, start].sum()
+    logs = np.log(spans + least)
+    middle = np.median(logs[:, :, apart], axis=2, keepdims=True)
+    stray = np.median(np.abs(logs[:, :, apart] - middle), axis=2) * _FROM_MAD
+    found: Floats = np.abs(logs[:, :, start] - middle[:, :, 0]) / (stray + _LEAST_STRAY)
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mgframe.analysis.collecting import LIMIT, Scan, matters
+from mgframe.analysis.hunting import hunt
 from mgframe.analysis.localising import Where
 from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.slices import Account
@@ -27,7 +28,7 @@ _LEAST_MAIL: Final = 200.0
 
 def notes_of(account: Account, scan: Scan, columns: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return rows of kind ``note``: innocent causes of what catches the eye."""
-    rows = [*_volumes(account, scan.since), *_better(scan), *_open(account)]
+    rows = [*_volumes(account, scan.since), *_better(account, scan), *_open(account)]
     blank = {name: {"str": "", "time": pd.NaT, "bool": False}.get(kind, np.nan)
              for name, kind in columns.items()}  # fmt: skip
     found = []
@@ -78,12 +79,14 @@ def _volume(n: Floats, times: pd.DatetimeIndex) -> tuple[Floats, Any]:
     return ratio, far
 
 
-def _better(scan: Scan) -> list[dict[str, Any]]:
+def _better(account: Account, scan: Scan) -> list[dict[str, Any]]:
     rows = []
-    for stack, own in scan.first:
-        z = stack.metric.worse * own.z
-        good = np.flatnonzero((z <= -LIMIT) & matters(stack.metric, own))
-        for i in good[np.argsort(z[good])][:1]:
+    for stack, _ in scan.first:
+        better = -stack.metric.worse
+        own = hunt(stack, account.calendar, scan.since, better)
+        z = better * own.z
+        good = np.flatnonzero((z >= LIMIT) & matters(stack.metric, own))
+        for i in good[np.argsort(-z[good])][:1]:
             k, n, expected = (float(side[i]) for side in (own.k, own.n, own.expected))
             if stack.metric.failing:
                 k, expected = n - k, n - expected

@@ -146,6 +146,11 @@ class Account:
         seen = {level: None for table in self.tables for level in table.levels}
         return [level for level in seen if level not in (ALONE, "bot", "account")]
 
+    def names(self, level: str) -> list[str]:
+        """Return the keys of a level."""
+        tables = (table for table in self.tables if level in table.levels)
+        return sorted({name for t in tables for name in t.members[t.levels.index(level)]})
+
     def gives(self, metric: Metric) -> bool:
         """Say whether some frame has both counts of a metric."""
         return any(self._has(table, metric) for table in self.tables)
@@ -195,19 +200,22 @@ class Account:
         return Cube(levels, members, np.where(judged, k, 0.0), np.where(judged, n, 0.0), noise)
 
     def _machine_cubes(self, metric: Metric) -> list[Cube]:
-        """Return what machines did, over the deliveries of another table with the same key."""
+        """Return what each class of machines did, over the deliveries of another table."""
         found = []
         for table in self.tables:
             if "bot" not in table.levels or metric.numerator not in table.counts:
                 continue
             side = table.levels.index("bot")
             level, members = table.levels[1 - side], table.members[1 - side]
-            machines = np.array([name.casefold() != "none" for name in table.members[side]])
-            opens = np.moveaxis(table.counts[metric.numerator], side, 0)[machines].sum(axis=0)
+            classes = table.members[side]
+            machines = [i for i, name in enumerate(classes) if name.casefold() != "none"]
+            opens = np.moveaxis(table.counts[metric.numerator], side, 1)[:, machines]
             sent = self._deliveries(level, members, metric.denominator)
             if sent is not None:
-                counts = {metric.numerator: opens[:, None], metric.denominator: sent[:, None]}
-                found.append(self._cube((level, ALONE), (members, ("",)), counts, metric))
+                every = np.broadcast_to(sent[:, None], opens.shape)
+                names = tuple(classes[i] for i in machines)
+                counts = {metric.numerator: opens, metric.denominator: every}
+                found.append(self._cube((level, "bot"), (members, names), counts, metric))
         return found
 
     def _deliveries(self, level: str, members: Sequence[str], name: str) -> Floats | None:
@@ -224,7 +232,13 @@ class Account:
         return None
 
     def stack(self, metric: Metric) -> Stack:
-        """Return every slice of one key, and the whole account, with what is expected."""
+        """Return every slice of one key, and the whole account, with what is expected.
+
+        Of machines each class is a series of its own, by key and of the whole account: a scanner
+        that opens all mail is lost in what the image proxies of large providers open.
+        """
+        if metric.bots:
+            return self._machines(metric)
         cubes = [turn for cube in self.cubes(metric) for turn in (cube, cube.turned())]
         places: list[Place] = []
         parts: list[tuple[Floats, ...]] = []
@@ -245,8 +259,24 @@ class Account:
             metric, tuple(places), *(np.concatenate(side) for side in zip(*parts, strict=True))
         )
 
+    def _machines(self, metric: Metric) -> Stack:
+        places: list[Place] = []
+        parts: list[tuple[Floats, Floats, Floats]] = []
+        for cube in self.cubes(metric):
+            level, (members, classes) = cube.levels[0], cube.members
+            if level != ALONE:
+                places += [((level, one), ("bot", name)) for one in members for name in classes]
+                sides = (cube.k, cube.n, cube.noise)
+                parts.append(tuple(side.reshape(-1, side.shape[2]) for side in sides))  # type: ignore[arg-type]
+            if level not in OVERLAPPING_LEVELS:
+                places += [(("bot", name),) for name in classes]
+                parts.append(_summed(cube))
+        return _level_stack(metric, places, parts, len(self.times))
+
     def at(self, metric: Metric, where: Mapping[str, Sequence[str]]) -> Stack | None:
         """Return the mail of one place as a single series, None where no table tells it."""
+        if metric.bots:
+            return self._machines_at(metric, where)
         cubes = [turn for cube in self.cubes(metric) for turn in (cube, cube.turned())]
         levels = list(where)
         if len(levels) == 2:
@@ -259,6 +289,39 @@ class Account:
             return None
         parts = _slices(_cut(source, where), _cut(partner, where), metric, whole=True)
         return Stack(metric, ((),), *parts)
+
+    def _machines_at(self, metric: Metric, where: Mapping[str, Sequence[str]]) -> Stack | None:
+        for cube in self.cubes(metric):
+            if set(where) - set(cube.levels) or "bot" not in where:
+                continue
+            if cube.levels[0] in OVERLAPPING_LEVELS and cube.levels[0] not in where:
+                continue
+            own = _summed(_cut(cube, where))
+            # Classes of machines open the same mail, so that it counts once.
+            k, n, noise = own[0].sum(axis=0), own[1].max(axis=0), own[2].max(axis=0)
+            return _level_stack(metric, [()], [(k[None], n[None], noise[None])], len(self.times))
+        return None
+
+
+def _summed(cube: Cube) -> tuple[Floats, Floats, Floats]:
+    """Return both counts and the noise of a table without its first key."""
+    n = cube.n.sum(axis=0)
+    vague = (np.sqrt(cube.noise) * cube.n).sum(axis=0) / np.maximum(n, 1e-9)
+    return cube.k.sum(axis=0), n, vague**2
+
+
+def _level_stack(
+    metric: Metric,
+    places: Sequence[Place],
+    parts: Sequence[tuple[Floats, Floats, Floats]],
+    days: int,
+) -> Stack:
+    """Return series of which nothing is known beforehand but their own level."""
+    if not parts:
+        empty = np.zeros((0, days))
+        return Stack(metric, (), empty, empty, empty, empty)
+    k, n, noise = (np.concatenate(side) for side in zip(*parts, strict=True))
+    return Stack(metric, tuple(places), k, n, np.zeros_like(k), noise)
 
 
 def _cut(cube: Cube, where: Mapping[str, Sequence[str]]) -> Cube:
