@@ -171,7 +171,9 @@ def matters(metric: Metric, own: Hunt) -> Booleans:
     before, during = own.expected / safe, own.k / safe
     if metric.failing:
         before, during = 1 - before, 1 - during
-    return EFFECTS[metric.rate].reached(before, during, own.k - own.expected)
+    return EFFECTS.get(metric.name, EFFECTS[metric.rate]).reached(
+        before, during, own.k - own.expected
+    )
 
 
 # ---------------------------------------------------------------- where, exactly
@@ -190,8 +192,6 @@ def _located(
     metric, place = stack.metric, stack.places[row]
     start, stop = int(own.start[row]), int(own.stop[row])
     slice_: Where = {level: (name,) for level, name in place}
-    if metric.bots:
-        return at_domain(account, describe(account, stack, own, row, slice_))
     where = _place(account, stack, own, row, found)
     exact = account.at(metric, where)
     if exact is not None:
@@ -202,7 +202,8 @@ def _located(
         if matters(metric, better)[0] and (better.k - better.expected)[0] / moved >= _MOST_OF_IT:
             finding = describe(account, exact, better, 0, where)
             # A place with little mail of its own is as sure as the slice it was found in.
-            return replace(finding, z=max(finding.z, float(own.z[row]), key=abs))
+            finding = replace(finding, z=max(finding.z, float(own.z[row]), key=abs))
+            return at_domain(account, finding) if metric.bots else finding
     return describe(account, stack, own, row, slice_)
 
 
@@ -258,6 +259,10 @@ def _place(account: Account, stack: Stack, own: Hunt, row: int, found: Sequence[
     days = own.inside[row]
     # The mean of some days strays less than each of them.
     stray = float(own.stray[row]) / max(int((days & (stack.n[row] > 0)).sum()), 1)
+    if metric.bots:
+        cubes = account.classes(metric, dict(place)["bot"])
+        where = localise(Window(cubes, days, metric.worse, stray), place)
+        return {**where, "bot": (dict(place)["bot"],)}
     known = [one.where for one in found if days[one.start : one.stop].any()]
     sign = metric.worse
     cheap = LIKELY.get(metric.name, {})

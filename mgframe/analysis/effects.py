@@ -68,4 +68,6 @@ EFFECTS: Final[dict[str, Effect]] = {
     "click_to_open_rate": Effect(0.02, 1.35, 40, good=True),
     "unsubscribe_rate": Effect(0.002, 1.3, 25),
     "complaint_rate": Effect(0.0003, 2.0, 8),
+    "machine_opens": Effect(0.02, 1.5, 60),
+    "machine_clicks": Effect(0.005, 1.5, 40),
 }

@@ -23,9 +23,9 @@ from mgframe.vocabulary import KEYS, OVERLAPPING_LEVELS
 Where = dict[str, tuple[str, ...]]
 
 #: By how much more likely (in logarithms) each further key must make the counts, and each member.
-_KEY: Final = 2.0
-_MEMBER: Final = 4.0
-_ALL: Final = 2.1
+_KEY: Final = 3.0
+_MEMBER: Final = 6.0
+_ALL: Final = 3.1
 #: A key that has so much of the account's mail is all of it.
 _EVERYTHING: Final = 0.97
 _MOST_MEMBERS: Final = 3
@@ -42,6 +42,11 @@ _STRAY: Final = (0.02, 0.25)
 #: How vague the share of a cell in a place is that only estimates tell, and the parts tried.
 _GUESSED: Final = 0.6
 _UNSEEN: Final = 0.02
+_SCALE: Final = 3.0
+#: What a cell tells against a place at most, as a logarithm: where it is known and where guessed.
+_MOST_EXACT: Final = 10.0
+_MOST_GUESSED: Final = 10.0
+_SCALED: Final = 0.4
 _PARTS: Final = (0.3, 0.6, 1.0)
 
 
@@ -110,22 +115,16 @@ class Window:
         return None
 
 
-def localise(window: Window, place: Place, *, narrower: bool = False) -> Where:
-    """Return the smallest description of what moved; that of the slice where nothing tells more.
-
-    `narrower` tries only what lies in the slice.
-    """
+def localise(window: Window, place: Place) -> Where:
+    """Return the smallest description of what moved; that of the slice where nothing tells more."""
     model = _Model(window.grids, float(np.clip(window.stray, *_STRAY)), window.cheap)
     start: Where = {level: (name,) for level, name in place}
     best, score = start, model.score(start)
     for where in model.candidates(window.sign):
-        if narrower and not start.items() <= where.items():
-            continue
         other = model.score(where)
         if other > score:
             best, score = where, other
-    if not narrower:
-        best = _joined(model, best, score)
+    best = _joined(model, best, score)
     if _is_everything(window, best):
         return {}
     return {level: best[level] for level in KEYS if level in best}
@@ -223,24 +222,38 @@ class _Model:
         told by the counts, the less likely the further off it is.
         """
         expected, shared = self.expected(grid, where, chance)
-        found = self._chances(grid.y, expected)
+        found = self._chances(grid.y, expected, _MOST_EXACT)
         if not set(where) <= set(grid.levels):
             known = {level: names for level, names in where.items() if level in grid.levels}
             inside, able = self._inside(grid, where), self._inside(grid, known)
             moved = grid.exposed * chance
+            # All shares may be wrong alike: as much is in the place as the counts tell.
+            sums = float(((grid.y - grid.e) * able).sum()), float((moved * inside).sum())
+            scale = float(np.clip(sums[0] / sums[1] if sums[1] else 1.0, 1 / _SCALE, _SCALE))
+            inside = np.minimum(inside * scale, able)
+            expected = grid.e + inside * moved
+            found = self._chances(grid.y, expected, _MOST_GUESSED)
+            shared += (np.log(scale) / _SCALED) ** 2 / 2
             told = np.divide(grid.y - grid.e, moved, out=inside.copy(), where=moved != 0)
             off = able * (np.clip(told, 0, 1) - inside)
             spread = _GUESSED * np.sqrt(inside * (1 - inside) + _UNSEEN)
             for part in _PARTS:
-                other = self._chances(grid.y, expected + part * off * moved)
+                other = self._chances(grid.y, expected + part * off * moved, _MOST_GUESSED)
                 found = np.maximum(found, other - (part * off / spread) ** 2 / 2)
         return float(found.sum()) - _SHARED * shared
 
-    def _chances(self, y: Floats, expected: Floats) -> Floats:
-        """Return the logarithm of negative binomial chances, less what no place changes."""
+    def _chances(self, y: Floats, expected: Floats, most: float) -> Floats:
+        """Return by how much less likely counts are than under their own mean, at most so much.
+
+        Half the deviance of a negative binomial law; cut, because no single cell decides, and what
+        another incident did is as unlikely under every place.
+        """
         mean, size = np.maximum(expected, 0.0) + 1e-6, 1 / self.stray
-        found: Floats = y * np.log(mean / (mean + size)) - size * np.log1p(mean / size)
-        return found
+        own = np.maximum(y, 1e-6)
+        found: Floats = own * np.log(mean / own) - (own + size) * np.log(
+            (mean + size) / (own + size)
+        )
+        return np.maximum(found, -most)
 
     def chance(self, where: Where) -> float | None:
         """Return the events too many in the place for each that is exposed, None if unknown."""

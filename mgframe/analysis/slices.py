@@ -259,6 +259,16 @@ class Account:
             metric, tuple(places), *(np.concatenate(side) for side in zip(*parts, strict=True))
         )
 
+    def classes(self, metric: Metric, name: str) -> list[Cube]:
+        """Return what one class of machines did, in every table of classes."""
+        found = []
+        for cube in self.cubes(metric):
+            own = _cut(cube, {"bot": (name,)})
+            found.append(
+                replace(own, levels=(cube.levels[0], ALONE), members=(own.members[0], ("",)))
+            )
+        return found
+
     def _machines(self, metric: Metric) -> Stack:
         places: list[Place] = []
         parts: list[tuple[Floats, Floats, Floats]] = []
