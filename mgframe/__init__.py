@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mgframe.checking import check_frame
     from mgframe.client import Client
     from mgframe.directory import domains, subaccounts, tags
+    from mgframe.engaging import engagement
     from mgframe.explaining import explain
     from mgframe.filtering import contains, is_not, not_contains
     from mgframe.inquiry import parity, reconcile
@@ -108,6 +109,7 @@ _HOMES = {
         "subaccounts",
         "tags",
     ),
+    "engaging": ("engagement",),
     "explaining": ("explain",),
     "filtering": (
         "contains",
@@ -221,6 +223,7 @@ __all__ = [
     "domain_snapshot",
     "domain_totals",
     "domains",
+    "engagement",
     "expired_rate",
     "explain",
     "failures",

@@ -57,6 +57,7 @@ class MgAccessor(OfFrame):
     complete = method(settling.complete)
     settled = method(settling.settled)
 
+    engagement = Later("mgframe.engaging")
     thresholds = Later("mgframe.analysis.thresholds")
     compare = Later("mgframe.analysis.comparing")
     attribute = Later("mgframe.analysis.attributing")

@@ -98,7 +98,7 @@ def choose_rates(
 
 def _possible(frame: pd.DataFrame, rates: Sequence[Rate]) -> list[Rate]:
     """Return the rates whose counts the frame has and whose meaning its levels keep."""
-    found = [r for r in rates if not _missing(frame, r) and not _why_meaningless(frame, r)]
+    found = [r for r in rates if not _missing(frame, r) and not why_meaningless(frame, r)]
     if not found:
         raise FrameError(
             f"no rate can be made of the columns {list(frame.columns)} and the levels "
@@ -112,7 +112,7 @@ def _require(frame: pd.DataFrame, rate: Rate) -> None:
     """Raise :class:`FrameError` unless the frame can give this rate."""
     if missing := _missing(frame, rate):
         raise FrameError(f"{rate.name}: {_how_to_fetch(missing, counts_needed(rate))}")
-    if why := _why_meaningless(frame, rate):
+    if why := why_meaningless(frame, rate):
         raise FrameError(why)
 
 
@@ -135,7 +135,7 @@ def _how_to_fetch(missing: Sequence[str], needed: Sequence[str]) -> str:
     )
 
 
-def _why_meaningless(frame: pd.DataFrame, rate: Rate) -> str:
+def why_meaningless(frame: pd.DataFrame, rate: Rate) -> str:
     """Return why a level of the frame makes the rate meaningless, empty where none does."""
     for level in key_levels(frame):
         lacking = [n for n in counts_needed(rate) if level in KEYS and n in KEYS[level].lacks]

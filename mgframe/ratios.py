@@ -131,10 +131,24 @@ def rates(
     >>> mg.rates(df, interval=0.95).round(3).to_numpy().tolist()
     [[0.5, 0.299, 0.701], [1.0, 1.0, 1.0]]
     """
+    found = quotients(
+        frame, choose_rates(frame, names, of), by=by, rolling=rolling, interval=interval
+    )
+    return with_meta(found, meta_of(found) | ({} if of is None else {"of": of}))
+
+
+def quotients(
+    frame: pd.DataFrame,
+    chosen: Sequence[Rate],
+    *,
+    by: str | Sequence[str] | None = None,
+    rolling: str | None = None,
+    interval: float | None = None,
+) -> pd.DataFrame:
+    """Return rates as :func:`rates` does, of any counts: the frame has those that `chosen` name."""
     level = None if interval is None else read_level(interval)
     kept = None if by is None else levels_named(frame, by)
     dropped = [] if kept is None else levels_dropped(frame, kept)
-    chosen = choose_rates(frame, names, of)
     refuse_lifetime_sums(dropped)
     refuse_overlapping_sums(
         frame, dropped, way_out="name it in by=, or pool df.mg.sum(by, overlap=True).mg.rates()"
@@ -143,14 +157,14 @@ def rates(
     index = frame.index if pool is None else pool.index
     window = None if rolling is None else window_over(frame, index, rolling)
     _warn_of_unique_sums(frame, chosen, dropped, window)
-    values = _quotients(frame, chosen, pool, window, level)
+    values = _values_of(frame, chosen, pool, window, level)
     bounds = () if level is None else ("_low", "_high")
     columns = [f"{rate.name}{part}" for rate in chosen for part in ("", *bounds)]
     found = pd.DataFrame(values.T, index=index, columns=columns, copy=False)
-    return with_meta(found, _meta_of_rates(frame, dropped, of, rolling, level))
+    return with_meta(found, _meta_of_rates(frame, dropped, rolling, level))
 
 
-def _quotients(
+def _values_of(
     frame: pd.DataFrame,
     chosen: Sequence[Rate],
     pool: Pool | None,
@@ -253,14 +267,13 @@ def _warn_of_rows_left_out(left_out: Mapping[str, int], rows: int) -> None:
 def _meta_of_rates(
     frame: pd.DataFrame,
     dropped: Collection[str],
-    of: str | None,
     rolling: str | None,
     level: float | None,
 ) -> dict[str, Any]:
     meta = meta_of(frame)
     if "time" in dropped:
         meta["resolution"] = "total"
-    said = {"of": of, "rolling": rolling, "interval": level}
+    said = {"rolling": rolling, "interval": level}
     return meta | {k: v for k, v in said.items() if v is not None}
 
 

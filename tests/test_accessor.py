@@ -16,7 +16,15 @@ from mgframe.errors import FrameError
 from mgframe.vocabulary import RATES
 
 RESHAPING = ["sum", "where", "top", "resample", "local_days", "wide", "long", "complete", "settled"]
-ANALYSIS = ["thresholds", "compare", "attribute", "anomalies", "changepoints", "investigate"]
+ANALYSIS = [
+    "engagement",
+    "thresholds",
+    "compare",
+    "attribute",
+    "anomalies",
+    "changepoints",
+    "investigate",
+]
 METHODS = {name: getattr(mg, name) for name in ["rates", *RATES, *RESHAPING, *ANALYSIS]}
 
 

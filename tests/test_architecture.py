@@ -34,6 +34,8 @@ clustering
 ratios
 periods settling
 reshaping
+actors
+engaging
 analysis
 methods
 plotting
