@@ -108,7 +108,8 @@ def engagement(
         ``apple_share_of_opens``, ``gmail_share_of_opens``, ``generic_share_of_opens`` (unique
         clicks or opens of machines / of all). People and machines add up to the click or open rate.
 
-        Without: ``human_click_rate_least`` and ``_most``, ``human_open_rate_least`` and ``_most``.
+        Without: ``human_click_rate_least`` and ``_most``, ``human_open_rate_least`` and ``_most``;
+        attrs say what was assumed.
 
     Raises
     ------
@@ -264,7 +265,8 @@ def _bounded(
     for part in parts:  # who clicked has opened
         least = f"human_open_rate_least{part}"
         found[least] = np.fmax(found[least], found[f"human_click_rate_least{part}"])
-    return with_meta(pd.DataFrame(found, index=of_all.index), meta_of(of_all))
+    said = {"machines": {act: list(assumed[act]) for act in machines}} if machines else {}
+    return with_meta(pd.DataFrame(found, index=of_all.index), meta_of(of_all) | said)
 
 
 def _read_machines(

@@ -454,6 +454,8 @@ def test_where_nothing_is_known_people_may_be_all_or_none():
 def test_assumptions_narrow_the_bounds(machines, expected):
     found = engagement(untold(), rolling=None, machines=machines)
     np.testing.assert_allclose(found.iloc[0].to_numpy(), expected, atol=1e-15)
+    said = {act: list(shares) for act, shares in machines.items()}
+    assert meta_of(found).get("machines", {}) == said
 
 
 def test_bounds_of_a_window_are_of_its_sums():
