@@ -308,12 +308,17 @@ def rate_label(
     top = " + ".join(dict.fromkeys(count_word(part).split(" (")[0] for part in rate.numerator))
     notes = [f"{top} / {_denominator_word(of or rate.denominator)}"]
     if rolling is not None:
-        number, unit = read_span(rolling, argument="rolling")
-        notes.append(f"rolling {number} {_UNITS[unit]}{'s' * (number > 1)}")
+        notes.append(span_text(rolling))
     without_providers = not set(PROVIDER_LEVELS) & set(keys)
     if rate.name == "complaint_rate" and of != DELIVERED_FBL and without_providers:
         notes.append("understated by Gmail's share")
     return f"{rate.label} ({', '.join(notes)})"
+
+
+def span_text(rolling: str) -> str:
+    """Return a trailing window in words: ``"rolling 7 days"``."""
+    number, unit = read_span(rolling, argument="rolling")
+    return f"rolling {number} {_UNITS[unit]}{'s' * (number > 1)}"
 
 
 def _denominator_word(name: str) -> str:

@@ -84,7 +84,7 @@ def test_any_table_has_the_accessor_and_each_call_checks_what_it_needs():
         table.mg.sum("domain")
 
 
-@pytest.mark.parametrize("name", ["counts", "rates", "funnel", "heatmap"])
+@pytest.mark.parametrize("name", ["counts", "rates", "funnel", "heatmap", "engagement"])
 def test_a_plot_method_is_the_function_of_its_name(frame, name):
     from mgframe import plotting
 

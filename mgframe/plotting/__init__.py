@@ -1,4 +1,4 @@
-"""Frames to matplotlib Axes: counts, rates, funnel, heatmap, control, comparison and attribution.
+"""Frames to matplotlib Axes: counts, rates, engagement, funnel, heatmap, control, comparison, mix.
 
 Each function takes ``ax=`` (and makes one without), returns the Axes, shows nothing and changes no
 global style. What it draws is plain data: a line or bar group has the key as its ``gid`` and its
@@ -15,6 +15,7 @@ from mgframe.methods import OfFrame, method
 from mgframe.plotting.comparison import attribution, compare
 from mgframe.plotting.controls import control
 from mgframe.plotting.grids import heatmap
+from mgframe.plotting.readers import engagement
 from mgframe.plotting.series import counts, rates
 from mgframe.plotting.stages import funnel
 
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "control",
     "counts",
+    "engagement",
     "funnel",
     "heatmap",
     "rates",
@@ -40,3 +42,4 @@ class PlotAccessor(OfFrame):
     compare = method(compare)
     control = method(control)
     attribution = method(attribution)
+    engagement = method(engagement)
