@@ -76,7 +76,8 @@ class Hunt:
         around = _inside(self.start - 1, self.stop + _LATER, k.shape[1]) & ~self.inside
         inside = (off * self.inside).sum(axis=1)
         beside = (off * around).sum(axis=1)
-        return -beside / np.where(inside == 0, np.inf, inside)
+        share: Floats = -beside / np.where(inside == 0, np.inf, inside)
+        return share
 
 
 @dataclass(frozen=True)

@@ -193,9 +193,9 @@ class _Model:
             if all(_names(level) for level in grid.levels):
                 z = sign * _z(grid.y, grid.e)
                 for i, j in zip(*np.nonzero(z > _ANOMALOUS), strict=True):
-                    names = (grid.members[0][i],), (grid.members[1][j],)
-                    where = dict(zip(grid.levels, names, strict=True))
-                    found.append((float(z[i, j]), where))
+                    names = (grid.members[0][i], grid.members[1][j])
+                    cell: Where = {a: (b,) for a, b in zip(grid.levels, names, strict=True)}
+                    found.append((float(z[i, j]), cell))
         found.sort(key=lambda one: -one[0])
         yield from (where for _, where in found[:_MOST_TRIED])
 

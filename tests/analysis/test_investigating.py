@@ -105,7 +105,9 @@ def test_an_incident_is_found_where_it_was_planted(plant: Plant, kind: str, metr
     found = investigate(frames_with(3, [plant]))
     row = found.loc[0]
     assert (row["kind"], row["metric"]) == (kind, metric)
-    assert json.loads(row["keys"]) == {level: [name] for level, name in plant.where.items()}
+    machines = {"bot": ["Apple"]} if kind == "bots" else {}
+    place = {level: [name] for level, name in plant.where.items()}
+    assert json.loads(row["keys"]) == place | machines
     assert abs(day(row["start"]) - plant.days[0]) <= 1
     assert row["ongoing"] == (plant.days[1] == 89)
     assert len(found) == 1
