@@ -35,6 +35,7 @@ from mgframe.errors import (
 if TYPE_CHECKING:
     from mgframe import plotting as plot
     from mgframe.adopting import as_frame
+    from mgframe.ageing import by_age
     from mgframe.aggregates_api import country_aggregates, device_aggregates, provider_aggregates
     from mgframe.analysis.attributing import attribute
     from mgframe.analysis.comparing import compare
@@ -87,6 +88,7 @@ __version__ = "0.1.0"
 #: ``import mgframe`` costs little more than ``import pandas``.
 _HOMES = {
     "adopting": ("as_frame",),
+    "ageing": ("by_age",),
     "aggregates_api": (
         "country_aggregates",
         "device_aggregates",
@@ -206,6 +208,7 @@ __all__ = [
     "block_rate",
     "bounce_classification",
     "bounce_rate",
+    "by_age",
     "changepoints",
     "check_frame",
     "click_rate",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mgframe import periods, ratios, reshaping, settling
+from mgframe import ageing, periods, ratios, reshaping, settling
 from mgframe.methods import Later, OfFrame, method
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class MgAccessor(OfFrame):
     long = method(reshaping.long)
     resample = method(periods.resample)
     local_days = method(periods.local_days)
+    by_age = method(ageing.by_age)
     complete = method(settling.complete)
     settled = method(settling.settled)
 

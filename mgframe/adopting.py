@@ -22,14 +22,16 @@ from mgframe.timespan import (
     read_moment,
     read_zone,
 )
-from mgframe.vocabulary import COUNTS, KEYS, NO_KEY, count_name
+from mgframe.vocabulary import AGE_LEVELS, COUNTS, KEYS, NO_KEY, count_name
 
 #: How columns may be called, and the count that each is.
 _COUNT_NAMES = {word: word for name in COUNTS for word in (name, f"{name}_count")}
 _ISO = r"\d{4}-\d{2}(?!\d)"
 _TIME_NAMES = ("time", "date", "day", "hour", "timestamp")
+#: What rows of a table can be of; an age stands in place of the time that a table must have.
+_KEYS = [name for name in KEYS if name not in AGE_LEVELS]
 #: A column called total is a sum in most tables, no key.
-_KEY_NAMES = {name: name for name in KEYS if name != "total"}
+_KEY_NAMES = {name: name for name in _KEYS if name != "total"}
 _OFFSET = r":\d\d(?:\.\d+)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)$"
 _MOST = 2**53
 
@@ -158,9 +160,9 @@ def _named(
                 f"{argument} names the column {column!r}, which the table lacks"
                 f"{suggestion(column, columns)}; its columns are {columns}"
             )
-        if argument == "keys" and level not in KEYS:
+        if argument == "keys" and level not in _KEYS:
             raise FrameError(
-                f"keys: {level!r} is no key{suggestion(level, KEYS)}; the keys are {list(KEYS)}"
+                f"keys: {level!r} is no key{suggestion(level, _KEYS)}; the keys are {_KEYS}"
             )
     return pairs
 

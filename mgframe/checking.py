@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import pandas as pd
-from pandas.api.types import is_string_dtype
+from pandas.api.types import is_integer_dtype, is_string_dtype
 
 from mgframe.errors import FrameError, suggestion
 from mgframe.framing import row_text
-from mgframe.vocabulary import KEYS, TIME_LEVELS
+from mgframe.vocabulary import AGE_LEVELS, KEYS, TIME_LEVELS
 
 _COUNT: Final = pd.Int64Dtype()
 #: So many rows are looked at together.
@@ -81,11 +81,12 @@ def _index_faults(frame: pd.DataFrame) -> list[str]:
 
 
 def _level_faults(name: str, level: pd.Index, position: int) -> list[str]:
-    if name in TIME_LEVELS:
+    if name in TIME_LEVELS or name in AGE_LEVELS:
         faults = [] if position == 0 else [f"level {name!r} must come first"]
-        zone = getattr(level.dtype, "tz", None)
-        if zone is None:
+        if name in TIME_LEVELS and getattr(level.dtype, "tz", None) is None:
             faults.append(f"level {name!r} has dtype {level.dtype}, it must be datetimes in UTC")
+        if name in AGE_LEVELS and not (is_integer_dtype(level) and (level >= 0).all()):
+            faults.append(f"level {name!r} must be whole days since the send, 0 or more")
         return faults
     if name not in KEYS:
         return [f"level {name!r} is no key{suggestion(name, KEYS)}; the keys are {list(KEYS)}"]

@@ -109,7 +109,7 @@ class Window:
         """Return the windows of that many hours for the rows of an index."""
         rows = pd.DataFrame(index=index)
         keys = group_rows(labels_of(rows, key_levels(rows)))[0]
-        place = _bucket_numbers(times_of(rows), resolution)
+        place = bucket_numbers(times_of(rows), resolution)
         order = np.lexsort((place, keys))
         keys, place = keys[order], place[order]
         full = np.zeros(len(order), dtype=bool)
@@ -153,7 +153,7 @@ class Window:
         return sums
 
 
-def _bucket_numbers(times: pd.DatetimeIndex, resolution: str) -> Integers:
+def bucket_numbers(times: pd.DatetimeIndex, resolution: str) -> Integers:
     """Return consecutive numbers of the buckets; local days count as one, whatever their length."""
     if resolution == "hour":
         hours = times.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[h]")

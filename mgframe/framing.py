@@ -18,7 +18,7 @@ import pandas as pd
 
 from mgframe.errors import FrameError, suggestion, warn
 from mgframe.timespan import Moment, floor, read_moment
-from mgframe.vocabulary import COUNTS, RETENTION_DAYS, TIME_LEVELS, in_order
+from mgframe.vocabulary import AGE_LEVELS, COUNTS, RETENTION_DAYS, TIME_LEVELS, in_order
 
 ATTRS: Final = "mgframe"
 _MOST_BYTES: Final = 2000
@@ -84,14 +84,16 @@ def _shortened(value: Any, depth: int = 0) -> Any:
 
 
 def time_level(frame: pd.DataFrame) -> str | None:
-    """Return ``"time"`` or ``"as_of"``, None for a frame that was summed over it."""
-    return next((name for name in frame.index.names if name in TIME_LEVELS), None)
+    """Return the level that is time or age, None for a frame that was summed over it."""
+    levels = (*TIME_LEVELS, *AGE_LEVELS)
+    return next((str(name) for name in frame.index.names if name in levels), None)
 
 
 def key_levels(frame: pd.DataFrame) -> list[str]:
     """Return the names of the levels that are keys, in the frame's order."""
     require_named(frame)
-    return [str(name) for name in frame.index.names if name not in TIME_LEVELS]
+    others = (*TIME_LEVELS, *AGE_LEVELS)
+    return [str(name) for name in frame.index.names if name not in others]
 
 
 def require_named(frame: pd.DataFrame) -> None:

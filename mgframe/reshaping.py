@@ -274,14 +274,14 @@ def wide(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     Parameters
     ----------
     frame : DataFrame
-        A frame of counts or rates with a time level.
+        A frame of counts or rates with a level of time or age.
     column : str
         A count or a rate.
 
     Returns
     -------
     DataFrame
-        A row per bucket (`time`, or `as_of`), a column per key; several keys are several column
+        A row per bucket (`time`, `as_of`) or age, a column per key; several keys are several column
         levels, and without keys the one column has the count's name. The column's dtype stays;
         missing combinations are NA.
 

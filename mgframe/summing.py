@@ -11,7 +11,7 @@ from pandas.api.types import is_integer_dtype
 
 from mgframe.errors import FrameError, QueryError, warn
 from mgframe.framing import require_columns, require_levels, row_text, times_of
-from mgframe.vocabulary import COUNTS, OVERLAPPING_LEVELS
+from mgframe.vocabulary import COUNTS, OVERLAPPING_LEVELS, READING_LEVELS
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
@@ -133,11 +133,12 @@ def refuse_repeated_rows(frame: pd.DataFrame) -> None:
 
 
 def refuse_lifetime_sums(dropped: Collection[str]) -> None:
-    """Raise :class:`FrameError` for a sum over `as_of`."""
-    if "as_of" in dropped:
+    """Raise :class:`FrameError` for a sum over readings each of which holds the one before."""
+    for level in [name for name in READING_LEVELS if name in dropped]:
         raise FrameError(
-            "lifetime counters are never summed over 'as_of': each reading holds the one before; "
-            "keep the level, such as by=['as_of', ...], or choose one reading with where(as_of=...)"
+            f"{READING_LEVELS[level]} are never summed over {level!r}: each reading holds the one "
+            f"before; keep the level, such as by=[{level!r}, ...], or choose one reading with "
+            f"where({level}=...)"
         )
 
 
@@ -157,7 +158,12 @@ def refuse_overlapping_sums(frame: pd.DataFrame, dropped: Collection[str], *, wa
 
 def passes_unique_window(frame: pd.DataFrame, dropped: Collection[str]) -> bool:
     """Return whether a sum over the dropped levels spans more than seven days."""
-    if "time" not in dropped or frame.empty:
+    if frame.empty:
+        return False
+    if "age" in dropped:
+        ages = frame.index.get_level_values("age")
+        return bool(ages.max() - ages.min() >= UNIQUE_DAYS)
+    if "time" not in dropped:
         return False
     times = times_of(frame)
     # From the first start to the last start: the hours of seven days stay below seven days.

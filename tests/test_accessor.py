@@ -15,16 +15,9 @@ from mgframe import accessor, ratios, reshaping
 from mgframe.errors import FrameError
 from mgframe.vocabulary import RATES
 
-RESHAPING = ["sum", "where", "top", "resample", "local_days", "wide", "long", "complete", "settled"]
-ANALYSIS = [
-    "engagement",
-    "thresholds",
-    "compare",
-    "attribute",
-    "anomalies",
-    "changepoints",
-    "investigate",
-]
+RESHAPING = ["sum", "where", "top", "resample", "local_days", "by_age", "wide", "long"]
+RESHAPING += ["complete", "settled", "engagement"]
+ANALYSIS = ["thresholds", "compare", "attribute", "anomalies", "changepoints", "investigate"]
 METHODS = {name: getattr(mg, name) for name in ["rates", *RATES, *RESHAPING, *ANALYSIS]}
 
 

@@ -308,6 +308,13 @@ def test_a_table_that_is_no_frame_is_refused_with_the_whole_reason(
     assert said(lambda: as_frame(table(x=["a", "b"], **columns), **words)) == message
 
 
+def test_an_age_is_no_key_of_a_table_with_times() -> None:
+    own = table(x=["a", "b"], age=[31, 32])
+    assert as_frame(own, keys={"domain": "x"}).index.names == ["time", "domain"]
+    assert "account" in as_frame(own).index.names
+    assert "'age' is no key" in said(lambda: as_frame(own, keys={"age": "age"}))
+
+
 def test_a_key_that_is_none_is_refused_with_the_choices() -> None:
     message = said(lambda: as_frame(table(x=["a", "b"]), keys={"domian": "x"}))
     assert message.startswith(

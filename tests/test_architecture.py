@@ -33,6 +33,8 @@ dividing eligibility feedback ranking intervals
 clustering
 ratios
 periods settling
+sendtimes
+ageing
 reshaping
 actors
 engaging

@@ -24,11 +24,11 @@ def renamed(names: list[Any]) -> pd.DataFrame:
     return frame.set_axis(frame.index.set_names(names))
 
 
-def with_level(position: int, values: Any) -> pd.DataFrame:
+def with_level(position: int, values: Any, name: str | None = None) -> pd.DataFrame:
     frame = good()
     arrays = [frame.index.get_level_values(i) for i in range(2)]
-    arrays[position] = pd.Index(values)
-    return frame.set_axis(pd.MultiIndex.from_arrays(arrays, names=["time", "domain"]))
+    arrays[position] = pd.Index(values, name=name or arrays[position].name)
+    return frame.set_axis(pd.MultiIndex.from_arrays(arrays))
 
 
 def test_a_right_frame_comes_back_as_it_is() -> None:
@@ -50,6 +50,8 @@ def test_a_right_frame_comes_back_as_it_is() -> None:
             f.index.set_levels(f.index.levels[0].tz_convert("Europe/Berlin"), level=0)
         ),
         lambda f: empty_frame(["as_of", "domain"], ["opened"]),
+        lambda f: with_level(0, [0, 0, 1, 1], name="age"),
+        lambda f: with_level(0, [0, 0, 7, 7], name="as_of_age"),
     ],
 )
 def test_reshaped_frames_are_frames(reshaped: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -73,6 +75,13 @@ FAULTS = {
         lambda: with_level(0, pd.DatetimeIndex(["2026-11-01", "2026-11-02"] * 2))
     ),
     "level 'time' has dtype int64": lambda: with_level(0, [1, 2, 1, 2]),
+    "level 'age' must be whole days since the send, 0 or more": (
+        lambda: with_level(0, [-1, 2, -1, 2], name="age")
+    ),
+    "level 'as_of_age' must be whole days since the send": (
+        lambda: with_level(0, [0.5, 2, 0.5, 2], name="as_of_age")
+    ),
+    "level 'age' must come first": lambda: with_level(1, [1, 1, 2, 2], name="age"),
     "the rows are not sorted; use df.sort_index()": lambda: good().iloc[::-1],
     "rows occur twice, such as 2026-11-01 00:00:00+00:00, a.com; drop the repetition: "
     "df[~df.index.duplicated()]": (lambda: good().iloc[[0, 0]]),

@@ -428,6 +428,9 @@ def test_levels_are_told_apart() -> None:
     assert times_of(frame)[0] == pd.Timestamp("2026-01-01", tz="UTC")
     lifetime = empty_frame(["as_of", "domain"], ["opened"])
     assert (time_level(lifetime), key_levels(lifetime)) == ("as_of", ["domain"])
+    for name in ("age", "as_of_age"):
+        aged = frame.set_axis(frame.index.set_names([name, "domain"]))
+        assert (time_level(aged), key_levels(aged)) == (name, ["domain"])
     summed = frame.droplevel("time")
     assert (time_level(summed), key_levels(summed)) == (None, ["domain"])
     with pytest.raises(FrameError, match="it holds lifetime counters, which have as_of"):

@@ -228,7 +228,7 @@ def test_hours_live_sixty_days_and_days_a_year() -> None:
 def test_keys_are_those_of_both_apis_and_their_meaningless_counts_are_named() -> None:
     names = """account region domain subaccount ip ip_pool provider recipient_domain
         recipient_provider country device tag bot
-        entity criticality severity category group total"""
+        entity criticality severity category group age as_of_age total"""
     assert list(KEYS) == names.split()
     delivery = set(COUNTS) - ENGAGEMENT
     assert KEYS["ip"].lacks == {"accepted", "accepted_incoming", "accepted_outgoing"}

@@ -11,7 +11,13 @@ from mgframe.framing import key_levels, meta_of, require_levels, with_meta
 from mgframe.plotting.texts import key_labels, key_word
 from mgframe.ranking import ranked_keys
 from mgframe.reshaping import top as largest
-from mgframe.vocabulary import OTHER_KEYS, OVERLAPPING_LEVELS, TIME_LEVELS
+from mgframe.vocabulary import (
+    AGE_LEVELS,
+    OTHER_KEYS,
+    OVERLAPPING_LEVELS,
+    READING_LEVELS,
+    TIME_LEVELS,
+)
 
 
 @dataclass(frozen=True)
@@ -84,16 +90,18 @@ def choose(frame: pd.DataFrame, *, by: str | None, top: int) -> Chosen:
 
 
 def one_reading(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return lifetime counters without `as_of`, refused where there are several readings."""
-    if "as_of" not in frame.index.names:
+    """Return the frame without a level of readings, refused where there are several of them."""
+    level = next((str(name) for name in frame.index.names if name in READING_LEVELS), None)
+    if level is None:
         return frame
-    readings = frame.index.get_level_values("as_of").unique()
+    readings = frame.index.get_level_values(level).unique()
     if len(readings) > 1:
+        last = int(readings[-1]) if level in AGE_LEVELS else str(readings[-1])
         raise FrameError(
-            f"the frame holds {len(readings)} readings of lifetime counters, which are never "
-            f"added up; draw one of them: df.xs({str(readings[-1])!r}, level='as_of')"
+            f"the frame holds {len(readings)} readings of {READING_LEVELS[level]}, which are never "
+            f"added up; draw one of them: df.mg.where({level}={last!r})"
         )
-    return with_meta(frame.droplevel("as_of"), meta_of(frame))
+    return with_meta(frame.droplevel(level), meta_of(frame))
 
 
 def with_names(frame: pd.DataFrame) -> pd.DataFrame:
@@ -123,6 +131,11 @@ def _key_level(frame: pd.DataFrame, by: str | None) -> str | None:
     """
     if by is not None:
         require_levels(frame, [by])
+        if by in AGE_LEVELS:
+            raise FrameError(
+                f"by={by!r}: ages are not drawn apart; name a key, or draw lines over age with "
+                "df.mg.wide(column).plot()"
+            )
         return None if by in TIME_LEVELS else by
     levels = key_levels(frame)
     varying = [name for name in levels if frame.index.get_level_values(name).nunique() > 1]

@@ -26,16 +26,19 @@ from mgframe.vocabulary.basics import (
 )
 from mgframe.vocabulary.counts import ALL_COUNTS, BOUNCE_COUNTS, COUNTS, USAGE_COUNTS, Count
 from mgframe.vocabulary.keys import (
+    AGE_LEVELS,
     KEYS,
     NO_FEEDBACK_LOOP,
     OVERLAPPING_LEVELS,
     PROVIDER_LEVELS,
+    READING_LEVELS,
     TIME_LEVELS,
     Key,
 )
 from mgframe.vocabulary.rates import DELIVERED_FBL, RATES, Rate
 
 __all__ = [
+    "AGE_LEVELS",
     "ALL_COUNTS",
     "BOUNCE_COUNTS",
     "COUNTS",
@@ -50,6 +53,7 @@ __all__ = [
     "OVERLAPPING_LEVELS",
     "PROVIDER_LEVELS",
     "RATES",
+    "READING_LEVELS",
     "RESOLUTIONS",
     "RETENTION_DAYS",
     "STATS_DEPRECATED",

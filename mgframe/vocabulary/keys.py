@@ -66,6 +66,10 @@ _KEYS = (
     Key("category", "Category", "Mailgun's class of a failure.", source="openapi"),
     Key("group", "Group of texts", "The id of a group of like answers of servers.",
         source="openapi"),
+    Key("age", "Days since the send", "Whole days since the send, 0 is the first; from mg.by_age.",
+        source="mgframe"),
+    Key("as_of_age", "Days since the send",
+        "Like age, with all counts since the send until the end of that day.", source="mgframe"),
     Key("total", "Total", "Everything in the frame, summed over all levels.", source="mgframe"),
 )
 # fmt: on
@@ -75,3 +79,9 @@ KEYS: Final[dict[str, Key]] = {key.name: key for key in _KEYS}
 
 #: Levels that hold time: the bucket's start, or when lifetime counters were read.
 TIME_LEVELS: Final = ("time", "as_of")
+
+#: Levels that hold whole days since the send, in place of time.
+AGE_LEVELS: Final = ("age", "as_of_age")
+
+#: Levels each of whose readings holds the one before, so that sums over them mislead, and of what.
+READING_LEVELS: Final = {"as_of": "lifetime counters", "as_of_age": "cumulative counts"}
