@@ -32,7 +32,8 @@ def demo(**model: Any) -> Client:
     ----------
     **model
         What :class:`mgframe.simulator.Model` takes: ``seed=1``, ``domains=3`` (a number or a list
-        of names), ``days=400``, ``now=`` (the frozen clock), ``incidents=`` ...
+        of names), ``days=400``, ``now=`` (the frozen clock), ``incidents=``, ``campaigns=`` (what
+        was sent once under a tag of its own, and when) ...
 
     Returns
     -------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
 import numpy as np
+
+from mgframe.simulator.incidents import in_utc
 
 #: Stream numbers of the random generators, so that no two purposes share one.
 ACCOUNT_STREAM: Final = 1
@@ -16,6 +18,7 @@ NOISE_STREAM: Final = 3
 MAIL_STREAM: Final = 4
 ENGAGEMENT_STREAM: Final = 5
 USAGE_STREAM: Final = 6
+CAMPAIGN_STREAM: Final = 7
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Lane:
     """One stream of mail: its tags, the IP and pool it leaves from, and messages a week.
 
     `hour` is the local hour of a campaign's start or of a steady stream's peak; `optimized` the
-    share sent with send-time optimisation; `days` overrides the stream's weekdays.
+    share sent with send-time optimisation; `days` overrides the stream's weekdays. A campaign that
+    goes out once does so on the day `on`, at that hour sharp, with all of its `weekly` messages.
     """
 
     stream: str
@@ -71,6 +75,7 @@ class Lane:
     hour: float = 10.0
     optimized: float = 0.0
     days: tuple[float, ...] | None = None
+    on: date | None = None
 
     @property
     def kind(self) -> Stream:
@@ -105,6 +110,8 @@ class Domain:
 
 
 SHOP_SUBACCOUNT: Final = "6711a4c0e92f3b5d8e04c7a1"
+#: There are so many lanes in a code of facts, less the usual ones.
+_MOST_CAMPAIGNS: Final = 200
 _MARKETING_POOL: Final = "66f0b1d2c7a94e5f80213b6c"
 _TRANSACTIONAL_POOL: Final = "66f0b1f9c7a94e5f80213b6d"
 _SHOP_POOL: Final = "6711a5b3e92f3b5d8e04c7a4"
@@ -158,6 +165,24 @@ def _shop() -> Domain:
         Lane("automation", ("back-in-stock",), "198.51.100.78", pool, 1_900, 13),
     )
     return Domain("shop.example.com", 2, lanes, SHOP_SUBACCOUNT, zone=-5, growth=0.08)
+
+
+def with_campaigns(seed: int, domain: Domain, campaigns: Mapping[str, datetime | str]) -> Domain:
+    """Return a domain that also sent these campaigns, each under a tag of its own.
+
+    A naive moment is UTC. Sizes are drawn from the seed and the campaign's place among them.
+    """
+    if len(campaigns) > _MOST_CAMPAIGNS:
+        raise ValueError(f"campaigns: at most {_MOST_CAMPAIGNS}, not {len(campaigns)}")
+    zone = timezone(timedelta(hours=domain.zone))
+    sizes = np.random.default_rng([seed, CAMPAIGN_STREAM]).uniform(6e3, 24e3, len(campaigns))
+    like = replace(domain.lanes[0], stream="newsletter", optimized=0.0, days=None)
+    lanes = []
+    for (tag, moment), size in zip(campaigns.items(), sizes, strict=True):
+        local = in_utc(datetime.fromisoformat(str(moment))).astimezone(zone)
+        hour = local.hour + local.minute / 60
+        lanes.append(replace(like, tags=(tag,), weekly=float(size), hour=hour, on=local.date()))
+    return replace(domain, lanes=(*domain.lanes, *lanes))
 
 
 _PREFIXES: Final = ("mail", "news", "mg", "em", "send", "hello", "notify", "go", "updates", "post")

@@ -17,7 +17,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mgframe.simulator.account import Domain, Lane, default_domains, invented_domains
+from mgframe.simulator.account import (
+    Domain,
+    Lane,
+    default_domains,
+    invented_domains,
+    with_campaigns,
+)
 from mgframe.simulator.audience import (
     BOTS,
     COUNTRIES,
@@ -112,6 +118,8 @@ class Model:
         The frozen clock, UTC: nothing exists after it, and the hour that holds it is open.
     incidents : sequence of Incident, optional
         What goes wrong. Without it, the incidents of the default account whose domains are there.
+    campaigns : mapping of str to datetime or str, optional
+        Tag to moment (a naive one is UTC): campaigns that the first domain also sent, once each.
     retention : bool
         Whether buckets older than Mailgun keeps (hours 60 days, days a year) come back as zeros.
 
@@ -132,6 +140,7 @@ class Model:
         days: int = 400,
         now: datetime = NOW,
         incidents: Sequence[Incident] | None = None,
+        campaigns: Mapping[str, datetime | str] | None = None,
         retention: bool = True,
     ) -> None:
         self.seed = seed
@@ -139,6 +148,9 @@ class Model:
         self.created = self.now.replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
         self.retention = retention
         self.domains = _domains(seed, domains)
+        if campaigns is not None:
+            first, *others = self.domains
+            self.domains = (with_campaigns(seed, first, campaigns), *others)
         names = {domain.name for domain in self.domains}
         if incidents is None:
             incidents = [i for i in DEFAULT_INCIDENTS if not names.isdisjoint(i.where["domain"])]

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mgframe.simulator.account import Domain
+from mgframe.simulator.account import Domain, Lane
 from mgframe.simulator.senders import Senders
 
 HOURS: Final = 168
@@ -103,7 +103,7 @@ def expected_volume(
     size = np.array([lane.weekly for lane in senders.lanes])
     spread = senders.of_lanes("volatility")
     daily = np.exp(spread * noise - spread**2 / 2) * _day_factors(senders, week)
-    shape = _shapes(senders, rng) * np.repeat(daily.T, 24, axis=1)
+    shape = _shapes(senders, week, rng) * np.repeat(daily.T, 24, axis=1)
     return np.asarray((shape * size[:, None]).T)
 
 
@@ -124,15 +124,19 @@ def _day_factors(senders: Senders, week: int) -> NDArray[np.float64]:
     return np.asarray(holidays * np.exp(growth * years))
 
 
-def _shapes(senders: Senders, rng: np.random.Generator) -> NDArray[np.float64]:
+def _shapes(senders: Senders, week: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return the share of a usual week by lane and hour: a curve, or the week's campaigns."""
-    days = np.array([lane.days or lane.kind.days for lane in senders.lanes])
+    days = np.array([_days(lane, week) for lane in senders.lanes])
+    once = np.array([[lane.on is not None] for lane in senders.lanes])
     hour = np.array([lane.hour for lane in senders.lanes])[:, None] - senders.zones[:, None]
     goes_out = rng.random(days.shape) < days
-    start = hour + 24 * np.arange(7) + np.round(rng.normal(0, 0.35, days.shape) * 4) / 4
+    late = np.round(rng.normal(0, 0.35, days.shape) * 4) / 4
+    start = hour + 24 * np.arange(7) + np.where(once, 0, late)
     lasts = rng.gamma(6, 0.22, days.shape) + 0.25
     luck = np.exp(senders.of_lanes("volatility")[:, None] * rng.standard_normal(days.shape))
-    size = np.where(goes_out, luck, 0) / days.sum(axis=1, keepdims=True)
+    # A campaign that goes out in another week has no day at all in this one.
+    usual = np.where(once, 1, days.sum(axis=1, keepdims=True))
+    size = np.where(goes_out, np.where(once, 1, luck), 0) / usual
     steady = senders.of_lanes("steady") > 0
     shapes = np.empty((len(days), HOURS))
     shapes[~steady] = _drained(start[~steady] % HOURS, lasts[~steady], size[~steady])
@@ -141,6 +145,13 @@ def _shapes(senders: Senders, rng: np.random.Generator) -> NDArray[np.float64]:
             senders.lanes[lane].hour, float(senders.zones[lane]), days[lane]
         )
     return shapes
+
+
+def _days(lane: Lane, week: int) -> tuple[float, ...]:
+    """Return the weights of a lane's weekdays in a week."""
+    if lane.on is None:
+        return lane.days or lane.kind.days
+    return tuple(float(monday(week) + timedelta(days=day) == lane.on) for day in range(7))
 
 
 @lru_cache(maxsize=4096)

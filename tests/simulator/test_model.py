@@ -75,6 +75,17 @@ def test_tags_overlap_and_so_exceed_the_account() -> None:
     assert own["newsletter"] == own["weekly"] + own["stories"]
 
 
+def test_a_campaign_is_mail_of_its_own_tag_from_its_hour_on() -> None:
+    model = Model(domains=["a.example"], days=40, campaigns={"sale": "2026-11-05 09:30"})
+    asked = window("2026-10-20", "2026-11-16", "hour")
+    tally = model.tally(asked, where={"tag": ["sale"]})
+    sending = np.flatnonzero(tally["accepted"][0])
+    assert asked.starts[sending[0]] == np.datetime64("2026-11-05T09")
+    assert asked.starts[sending[-1]] < np.datetime64("2026-11-06")
+    assert 0.1 < tally["opened"].sum() / tally["delivered"].sum() < 1
+    assert not tally["opened"][0, : sending[0]].any()
+
+
 def test_nothing_has_an_ip_when_it_is_accepted(small: Model) -> None:
     by_ip = small.tally(window("2026-11-01", "2026-11-10"), by=["ip"])
     assert by_ip["accepted"].sum() == 0

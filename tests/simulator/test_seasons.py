@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgframe.simulator.account import Domain, Lane, default_domains
+from mgframe.simulator.account import Domain, Lane, default_domains, with_campaigns
 from mgframe.simulator.seasons import (
     expected_volume,
     first_hour,
@@ -17,6 +17,8 @@ from mgframe.simulator.seasons import (
     week_of,
 )
 from mgframe.simulator.senders import Senders, arranged
+
+NOVEMBER_2 = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,28 @@ def test_an_average_week_has_the_volume_of_its_lanes() -> None:
     usual = np.array([lane.weekly for lane in news.lanes])
     growth = np.exp(news.domains[0].growth * (2930 - week_of(497_000)) / 52.18)
     assert np.mean(weeks, axis=0) / usual / growth == pytest.approx(1, abs=0.12)
+
+
+def test_a_campaign_that_goes_out_once_does_so_on_its_day_at_its_hour() -> None:
+    (news,) = default_domains()[:1]
+    late = datetime(2026, 11, 9, 0, 30, tzinfo=timezone(timedelta(hours=1)))
+    domain = with_campaigns(1, news, {"x": "2026-11-03 14:00", "y": late})
+    senders, rng = Senders((domain,)), np.random.default_rng(1)
+    noise, week = np.zeros((7, len(domain.lanes))), week_of(int(NOVEMBER_2.timestamp() // 3600))
+    volume = expected_volume(senders, week, rng, noise)[:, -2:]
+    assert np.flatnonzero(volume.max(axis=1))[0] == 24 + 14
+    assert np.flatnonzero(volume[:, 1])[0] == 6 * 24 + 23
+    # All goes out with the noise of its stream, and growth since the reference week.
+    assert volume[:, 0].sum() == pytest.approx(domain.lanes[-2].weekly, rel=0.05)
+    for other in (week - 1, week + 1):
+        assert not expected_volume(senders, other, rng, noise)[:, -2:].any()
+
+
+def test_campaigns_leave_the_usual_mail_as_it_is() -> None:
+    (news,) = default_domains()[:1]
+    assert with_campaigns(1, news, {"x": "2026-11-03"}).lanes[:-1] == news.lanes
+    with pytest.raises(ValueError, match="at most 200, not 201"):
+        with_campaigns(1, news, {str(n): "2026-11-03" for n in range(201)})
 
 
 def test_a_sunday_night_campaign_far_in_the_west_is_not_lost() -> None:
