@@ -20,7 +20,7 @@ from mgframe.summing import Booleans
 from mgframe.vocabulary import OVERLAPPING_LEVELS, PROVIDER_LEVELS
 
 #: How far an interval must lie from chance.
-LIMIT: Final = 5.0
+LIMIT: Final = 4.7
 #: How many intervals there are to choose among, counted as if they were independent.
 CHOICES: Final = 700
 #: How many incidents a family is searched for.
@@ -28,7 +28,7 @@ MOST: Final = 4
 _NORMAL: Final = 1.959963984540054
 _PRIOR_DAYS: Final = 4
 #: A single day must depart by so much more, because wild days happen.
-_ONE_DAY: Final = 0.5
+_ONE_DAY: Final = 0.3
 #: Where an IP and another key hold the same mail, the other key is what people know.
 _KNOWN: Final = {"ip": 0.93}
 #: By how much more likely (as a logarithm) a surplus must be that of one domain than of all.

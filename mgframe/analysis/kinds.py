@@ -25,14 +25,17 @@ _CHANCE: Final = 2.0
 _FALL: Final = -0.05
 #: So much of two findings' days must be common for one to follow from the other.
 _SAME_DAYS: Final = 0.5
-#: A mix that changed for fewer days is a send, and no change.
-_LEAST_MIX_DAYS: Final = 3
-_MIX_LIMIT: Final = 4.3
+#: How far another mix must lie from chance; of few days, which may be those of a single large
+#: send, further; and how far it must move a rate, as a share of the smallest effect that matters.
+_MIX_LIMIT: Final = 3.4
+_FEW_DAYS: Final = 5
+_FEW_DAYS_LIMIT: Final = 5.0
+_MIX_EFFECT: Final = 0.75
 _SURE: Final = 50.0
-_NEARLY: Final = 0.2
+_NEARLY: Final = 0.5
 #: The mail of a key is unusual beyond so many robust standard deviations of its logarithm; a share
 #: smaller than this is nothing.
-_UNUSUAL: Final = 2.5
+_UNUSUAL: Final = 3.2
 _LEAST_SHARE: Final = 0.01
 _LEAST_STRAY: Final = 0.2
 _FROM_MAD: Final = 1.4826
@@ -164,11 +167,11 @@ def _mix(account: Account, metric: Metric, cube: Cube, since: int) -> Finding | 
     stack = Stack(metric, ((),), n * share, n, np.zeros_like(n), np.zeros_like(n))
     own = hunt(stack, account.calendar, since)
     length = int(own.stop[0] - own.start[0])
-    if abs(own.z[0]) < _MIX_LIMIT or length < _LEAST_MIX_DAYS:
+    if abs(own.z[0]) < (_MIX_LIMIT if length >= _FEW_DAYS else _FEW_DAYS_LIMIT):
         return None
     moved = abs(own.k[0] - own.expected[0]) / max(own.n[0], 1e-9)
     where = _driver(cube, own.inside[0], float(np.sign(own.z[0])))
-    if moved < EFFECTS[metric.rate].points or where is None:
+    if moved < _MIX_EFFECT * EFFECTS[metric.rate].points or where is None:
         return None
     found = describe(account, stack, own, 0, where)
     sizes = {name: getattr(found, name) / _SURE for name in ("n", "k", "expected", "excess")}
@@ -176,19 +179,20 @@ def _mix(account: Account, metric: Metric, cube: Cube, since: int) -> Finding | 
 
 
 def _driver(cube: Cube, days: Booleans, sign: float) -> Where | None:
-    """Return the key of unusual volume whose share of the mail moved the rate most, if any.
+    """Return the key whose unusual mail moved the rate most, None where no mail is unusual.
 
-    The effect of a share is Kitagawa's centred mix.
+    What a key did is told by taking it away: how much less would the rate have moved, had there
+    been as much mail of it as in other spans of as many days?
     """
-    rates = cube.rates
-    before, during = (cube.n[:, :, some].sum(axis=2) for some in (~days, days))
-    shares = [side / max(side.sum(), 1e-9) for side in (before, during)]
-    usual = sum(float((side * rates).sum()) for side in shares) / 2
-    effect = sign * (shares[1] - shares[0]) * (rates - usual)
+    usual, far = _usual_mail(cube.n, days)
+    mail = cube.n[:, :, days].sum(axis=2)
+    events, messages, more = (cube.rates * mail).sum(), mail.sum(), mail - usual
+    without = (events - cube.rates * more) / np.maximum(messages - more, 1e-9)
+    effect = sign * (events / max(messages, 1e-9) - without)
     # Tags of the same messages move alike: the one whose mail is the most unusual is meant.
-    unusual = np.where(effect >= _NEARLY * effect.max(), _unusual(cube.n, days), 0.0)
-    a, b = np.unravel_index(int(unusual.argmax()), effect.shape)
-    if unusual[a, b] < _UNUSUAL:
+    far = np.where(effect >= _NEARLY * effect.max(), far, 0.0)
+    a, b = np.unravel_index(int(far.argmax()), effect.shape)
+    if far[a, b] < _UNUSUAL:
         return None
     found: Where = {cube.levels[0]: (cube.members[0][a],), cube.levels[1]: (cube.members[1][b],)}
     return (
@@ -196,8 +200,8 @@ def _driver(cube: Cube, days: Booleans, sign: float) -> Where | None:
     )
 
 
-def _unusual(mail: Floats, days: Booleans) -> Floats:
-    """Return how far the mail of some days is from that of other spans of as many days."""
+def _usual_mail(mail: Floats, days: Booleans) -> tuple[Floats, Floats]:
+    """Return the mail of other spans of as many days, and how far that of these days is from it."""
     length = int(days.sum())
     sums = np.cumsum(np.pad(mail, ((0, 0), (0, 0), (1, 0))), axis=2)
     spans = sums[:, :, length:] - sums[:, :, :-length]
@@ -205,7 +209,7 @@ def _unusual(mail: Floats, days: Booleans) -> Floats:
     apart = np.abs(np.arange(spans.shape[2]) - start) >= length
     least = _LEAST_SHARE * spans[:, :, start].sum()
     logs = np.log(spans + least)
-    middle = np.median(logs[:, :, apart], axis=2, keepdims=True)
-    stray = np.median(np.abs(logs[:, :, apart] - middle), axis=2) * _FROM_MAD
-    found: Floats = np.abs(logs[:, :, start] - middle[:, :, 0]) / (stray + _LEAST_STRAY)
-    return found
+    middle = np.median(logs[:, :, apart], axis=2)
+    stray = np.median(np.abs(logs[:, :, apart] - middle[:, :, None]), axis=2) * _FROM_MAD
+    far: Floats = np.abs(logs[:, :, start] - middle) / (stray + _LEAST_STRAY)
+    return np.exp(middle) - least, far

@@ -49,7 +49,7 @@ LESS_TELLING: Final = {
 }
 
 #: By how many standard deviations more a rate that jumps by itself must depart.
-STRICTER: Final = {"deferral_rate": 1.5, "open_rate": 0.3, "click_rate": 0.3, "machine_opens": 0.5}
+STRICTER: Final = {"deferral_rate": 1.0, "open_rate": 0.3, "click_rate": 0.3, "machine_opens": 0.3}
 
 #: Where a rate goes wrong at a level in particular: bad addresses and complaints come with a list,
 #: and lists are mailed under tags; who is refused is a sender. By the part of a key's price.

@@ -133,7 +133,7 @@ def fit(
 
 def _start(k: Floats, n: Floats, offset: Floats, calendar: Calendar) -> Fit:
     known = n > 0
-    events, messages = k.sum(axis=1), n.sum(axis=1)
+    events, messages = (k * known).sum(axis=1), n.sum(axis=1)
     before = (offset * n).sum(axis=1) / np.maximum(messages, 1)
     level = np.log((events + 0.5) / (np.maximum(messages - events, 0) + 0.5)) - before
     # Where nothing ever happened the rate is low, and nobody knows how low.
