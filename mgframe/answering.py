@@ -66,6 +66,8 @@ def origin(
     }
     if client.subaccount:
         meta["subaccount"] = client.subaccount
+    if client.replayed_from:
+        meta["replayed_from"] = client.replayed_from
     if failed:
         meta["failed"] = failed
     return meta

@@ -7,7 +7,6 @@ cleaned of it before it can reach a message.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import os
@@ -15,14 +14,15 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from urllib.parse import quote
 
 from mgframe.errors import (
     ApiError,
+    ConfigurationError,
     MgframeError,
     ResponseError,
     TransportError,
@@ -36,6 +36,7 @@ from mgframe.exchange import (
     document_of,
     error_of,
     finite,
+    forms_of,
     is_passing,
     name_of,
     pooled,
@@ -153,8 +154,11 @@ class Client:
         self.names: dict[str, dict[str, str]] = {}
         #: The keys whose names were all asked for.
         self.named: set[str] = set()
+        #: The recording that answers in place of Mailgun; empty for an account.
+        self.replayed_from = ""
         self._probed: dict[str, bool | None] = {}
         self._probing, self._decoding = threading.Lock(), threading.Lock()
+        self._tapping = threading.Lock()
 
     def now(self) -> datetime:
         """Return the client's time, aware UTC."""
@@ -228,6 +232,34 @@ class Client:
         for key, found in names.items():
             self.names[key] = {**self.names.get(key, {}), **found}
 
+    @contextmanager
+    def tapped(self, tap: Callable[[Session, tuple[str, ...]], Session]) -> Iterator[None]:
+        """Send through `tap(session, secrets)` for a block, while the clock stands still.
+
+        What earlier answers told is set aside for the block: it asks for all that it needs, and
+        the same call twice is the same request. `secrets` are the forms of the key, which nobody
+        may write down.
+
+        Raises
+        ------
+        ConfigurationError
+            The client is being tapped already.
+        """
+        if not self._tapping.acquire(blocking=False):
+            raise ConfigurationError(
+                "this client is being recorded already; end that recording first, or give another "
+                "client"
+            )
+        before = self._session, self._clock, self.names, self.named, self._probed
+        try:
+            now = self.now()
+            self._session, self._clock = tap(self._session, self._secrets()), lambda: now
+            self.names, self.named, self._probed = {}, set(), {}
+            yield
+        finally:
+            self._session, self._clock, self.names, self.named, self._probed = before
+            self._tapping.release()
+
     def close(self) -> None:
         """Close the connections that this client opened."""
         if self._own_session:
@@ -255,7 +287,8 @@ class Client:
         attempt = 0
         while True:
             attempt += 1
-            self._budgets[call.budget].take(stop)
+            if not self.replayed_from:  # a file needs no sparing
+                self._budgets[call.budget].take(stop)
             outcome = self._attempt(call, read)
             if isinstance(outcome, Answer):
                 return outcome
@@ -269,6 +302,7 @@ class Client:
                     elsewhere=self._elsewhere(call, outcome.status),
                 )
             wait = _back_off(attempt) if outcome.wait is None else outcome.wait + _random()
+            wait = 0.0 if self.replayed_from else wait
             came = outcome.status or "nothing"
             _LOG.info("%s answered %s; asking again in %.1f s", name_of(call), came, wait)
             _pause(wait, stop)
@@ -377,10 +411,7 @@ class Client:
             return None
 
     def _secrets(self) -> tuple[str, ...]:
-        """Return the forms in which a server may repeat the key."""
-        key = str(self._auth.password)
-        basic = base64.b64encode(f"api:{key}".encode("latin-1")).decode().rstrip("=")
-        return key, basic, quote(key, safe="")
+        return forms_of(str(self._auth.password))
 
     def _clean(self, text: str) -> str:
         """Return `text` on one line, printable, without the key in any form, or any address."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import math
@@ -112,6 +113,15 @@ def segment(text: str) -> str:
     if text in ("", ".", ".."):
         raise QueryError(f"{text!r} cannot stand in a path; give a full name")
     return quote(text, safe="")
+
+
+def forms_of(key: str) -> tuple[str, ...]:
+    """Return the forms in which a server may repeat the key."""
+    encoded = [
+        base64.b64encode(text.encode("latin-1")).decode().rstrip("=")
+        for text in (f"api:{key}", key)
+    ]
+    return key, *encoded, quote(key, safe="")
 
 
 def text_of(response: Response) -> str:

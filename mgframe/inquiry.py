@@ -198,6 +198,7 @@ def _meta(client: Client, found: Audit, windows: Windows, requests: int) -> dict
         "region": client.region,
         "fetched_at": json_time(client.now()),
         "simulated": any(meta_of(frame).get("simulated", False) for frame in frames),
+        **({"replayed_from": client.replayed_from} if client.replayed_from else {}),
     }
 
 

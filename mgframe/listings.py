@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import pandas as pd
 
+from mgframe.answering import origin
 from mgframe.client import Call, Client
 from mgframe.errors import ResponseError
 from mgframe.framing import with_meta
 from mgframe.paging import Pages, Series, every_page
 from mgframe.parsing import read_times
 from mgframe.planning import Question, Unsteady
-from mgframe.timespan import json_time
 from mgframe.vocabulary import NO_KEY
 
 #: The most items of a page, in every listing.
@@ -189,9 +189,7 @@ def finished_table(
     """Return the table in order, with where it came from."""
     asked = list(dict.fromkeys(answer.call.region or client.region for answer in answers))
     meta = {
-        "endpoint": endpoint,
+        **origin(client, endpoint, answers, {}),
         "region": asked[0] if len(asked) == 1 else asked,
-        "fetched_at": json_time(min(answer.date for answer in answers)),
-        "simulated": any(answer.simulated for answer in answers),
     }
     return with_meta(table.sort_values(by, ignore_index=True), meta)

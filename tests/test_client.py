@@ -450,6 +450,47 @@ def test_own_session_is_used_and_left_open(server):
     assert not closed
 
 
+def test_tapped_client_sends_through_the_tap_with_its_clock_stopped(server):
+    server.get(US + CALL.path, json={})
+    ticks = iter(NOW + timedelta(hours=hour) for hour in range(9))
+    client = Client(KEY, clock=lambda: next(ticks))
+    client.remember({"ip_pool": {"1": "one"}})
+    client.named.add("ip_pool")
+    own, taps = client._session, []
+
+    def tap(session, secrets):
+        taps.append((session, secrets))
+        return session
+
+    with client.tapped(tap):
+        assert client.send(CALL).received_at == client.now() == NOW
+        assert (client.names, client.named) == ({}, set())
+        client.remember({"ip_pool": {"2": "two"}})
+    assert client.now() == NOW + timedelta(hours=1)
+    assert (client.names, client.named) == ({"ip_pool": {"1": "one"}}, {"ip_pool"})
+    ((session, secrets),) = taps
+    assert session is own
+    assert KEY in secrets
+
+
+def test_tap_that_fails_leaves_the_client_as_it_was(client):
+    def tap(session, secrets):
+        raise ZeroDivisionError
+
+    own = client._session
+    for _ in range(2):  # and it can be tapped again
+        with pytest.raises(ZeroDivisionError), client.tapped(tap):
+            pass
+    assert client._session is own
+    with (
+        client.tapped(lambda session, secrets: session),
+        pytest.raises(ConfigurationError, match="recorded already"),
+        client.tapped(tap),
+    ):
+        pass
+    assert client._session is own
+
+
 def test_pool_is_as_large_as_the_connections_and_loopback_takes_no_proxy():
     client = Client(KEY, connections=7, base_url="127.0.0.1:9")
     assert client._session.get_adapter("http://127.0.0.1:9/v3")._pool_maxsize == 7
