@@ -76,6 +76,8 @@ if TYPE_CHECKING:
         total_open_rate,
         unsubscribe_rate,
     )
+    from mgframe.recording.evidence import record
+    from mgframe.recording.replaying import replay
     from mgframe.reshaping import long, sum, top, where, wide
     from mgframe.settling import complete, settled
     from mgframe.showcase import demo
@@ -157,6 +159,8 @@ _HOMES = {
         "total_open_rate",
         "unsubscribe_rate",
     ),
+    "recording.evidence": ("record",),
+    "recording.replaying": ("replay",),
     "reshaping": (
         "long",
         "sum",
@@ -247,6 +251,8 @@ __all__ = [
     "provider_aggregates",
     "rates",
     "reconcile",
+    "record",
+    "replay",
     "resample",
     "settled",
     "siblings",

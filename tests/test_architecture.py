@@ -58,6 +58,7 @@ stats_api aggregates_api tags_api
 metrics_api bounces_api
 stretches
 logs_api
+recording
 auditing differing
 inquiry
 simulator

@@ -68,7 +68,10 @@ def test_the_code_prints_what_the_readme_shows(readme: str, request: pytest.Fixt
 
 
 @pytest.mark.filterwarnings("ignore:unique_opened and unique_clicked are unique")  # it says so
-def test_all_the_code_runs_from_top_to_bottom(readme: str) -> None:
+def test_all_the_code_runs_from_top_to_bottom(
+    readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # it writes evidence
     printed = printed_by("\n".join(CODE.findall(readme)))
     plt.close("all")
     assert "5.7.26" in printed
