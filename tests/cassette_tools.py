@@ -23,26 +23,12 @@ import yaml
 from vcr.serializers import yamlserializer
 
 import mgframe as mg
+from mgframe.recording.cleaning import cleaned_line, is_log_page
 from mgframe.smtp import redact
 
 MATCH_ON = ("method", "path", "query", "body")
 SECRET_HEADERS = ("authorization", "cookie", "x-mailgun-on-behalf-of")
 SECRET_ANSWER_HEADERS = ("set-cookie", "x-mailgun-key-id")
-#: What of a log line is written: all else may be, or may hold, somebody's address.
-LOG_MEMBERS = (
-    "id",
-    "event",
-    "@timestamp",
-    "account",
-    "delivery-status",
-    "domain",
-    "recipient-domain",
-    "recipient-provider",
-    "tags",
-    "flags",
-    "severity",
-    "reason",
-)
 RECORD = "pytest tests/test_cassettes.py --record simulator"
 
 
@@ -122,29 +108,12 @@ def without_people(body: bytes) -> bytes:
     """Return the body of an answer without what log lines say of people; all others as they are."""
     try:
         answer = json.loads(body)
-        lines = answer["items"] if isinstance(answer, dict) else []
-    except (ValueError, KeyError):
+    except ValueError:
         return body
-    if not isinstance(lines, list) or not any("@timestamp" in line for line in lines):
+    if not is_log_page(answer):
         return body
-    answer["items"] = [_without_person(line) for line in lines]
+    answer["items"] = [cleaned_line(line, redact) for line in answer["items"]]
     return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
-
-
-def _without_person(line: dict[str, Any]) -> dict[str, Any]:
-    recipient = str(line.get("recipient", ""))
-    kept = {name: line[name] for name in LOG_MEMBERS if name in line}
-    kept["envelope"] = {"sending-ip": (line.get("envelope") or {}).get("sending-ip", "")}
-    cleaned: dict[str, Any] = _redacted(kept, recipient)
-    return cleaned
-
-
-def _redacted(value: Any, recipient: str) -> Any:
-    if isinstance(value, str):
-        return redact(value, recipient)
-    if isinstance(value, dict):
-        return {name: _redacted(part, recipient) for name, part in value.items()}
-    return [_redacted(part, recipient) for part in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
