@@ -10,12 +10,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from mgframe.analysis.causes import check_failures, leading_cause, with_causes
 from mgframe.analysis.collecting import LIMIT, Finding, chance, collect
 from mgframe.analysis.kinds import folded, mixes, with_kind
 from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.neighbours import neighbours, quiet_words
 from mgframe.analysis.noting import notes_of
 from mgframe.analysis.reading import read_account
+from mgframe.analysis.rereading import Row, read_row
 from mgframe.analysis.slices import Account
 from mgframe.analysis.wording import next_check, sentence, where_text
 from mgframe.dividing import Floats, span_hours
@@ -61,7 +63,9 @@ def investigate(
     within : str, default "35d"
         Incidents that began in so many days before the end are looked for, in d or w.
     failures : DataFrame, optional
-        A table of :func:`mgframe.failures`, from which the leading cause at a place is named.
+        A table of :func:`mgframe.failures` or a frame of :func:`mgframe.bounce_classification`,
+        from which the leading cause at a place is named; of the place and its days, else it tells
+        nothing.
     notes : bool, default False
         Add rows of kind ``"note"`` for what is no incident: changes of volume, rates that got
         better, the open bucket.
@@ -124,6 +128,7 @@ def investigate(
     """
     days = _days(within)
     _read_limit(limit)
+    check_failures(failures)
     account = read_account(frames, holidays=holidays, until=until)
     if account is None:
         return _table([], [], None, np.zeros(0), ["the frames have no rows"], frames)
@@ -135,9 +140,10 @@ def investigate(
         [with_kind(account, one) for one in (*scan.findings, *mixes(account, scan.since))]
     )
     found = _with_q(found, scan.p)
-    rows = [_row(account, one, failures) for one in found]
+    rows = [_row(account, one) for one in found]
     extra = notes_of(account, scan, COLUMNS) if notes else []
-    return _table(rows, extra, account, scan.p, _limits_of(account), frames)
+    table = _table(rows, extra, account, scan.p, _limits_of(account), frames)
+    return with_causes(table, lambda row: leading_cause(row, failures))
 
 
 def _days(within: object) -> int:
@@ -204,9 +210,8 @@ def _with_q(found: Sequence[Finding], p: Floats) -> list[Finding]:
 # ---------------------------------------------------------------- rows
 
 
-def _row(account: Account, finding: Finding, failures: pd.DataFrame | None) -> dict[str, Any]:
+def _row(account: Account, finding: Finding) -> dict[str, Any]:
     times = account.times
-    cause = _cause(finding, failures)
     quiet = quiet_words(account, finding)
     return {
         "kind": finding.kind,
@@ -230,35 +235,10 @@ def _row(account: Account, finding: Finding, failures: pd.DataFrame | None) -> d
         "share": finding.share,
         "q_value": finding.q,
         "score": finding.score,
-        "cause": cause,
-        "next_check": next_check(finding),
-        "sentence": sentence(finding, times, quiet, cause),
+        "cause": "",
+        "next_check": next_check(finding, times),
+        "sentence": sentence(finding, times, quiet),
     }
-
-
-def _cause(finding: Finding, failures: pd.DataFrame | None) -> str:
-    """Return the leading reason at the finding's place, empty where the table tells none."""
-    if failures is None or finding.metric.family != "delivery" or not len(failures):
-        return ""
-    if not {"reason", "count", "severity"} <= set(failures.columns):
-        raise FrameError("failures= must be a table of mg.failures()")
-    severity = "temporary" if finding.metric.rate == "deferral_rate" else "permanent"
-    own = failures[failures["severity"] == severity]
-    for level in ("domain", "tag", "ip"):
-        if level in own.columns and level in finding.where:
-            own = own[own[level].isin(finding.where[level])]
-    names = finding.where.get("recipient_provider")
-    if names and "provider" in own.columns:
-        own = own[own["provider"].isin(names)]
-    if not len(own):
-        return ""
-    grouped = own.groupby("reason")["count"].sum().sort_values(ascending=False)
-    top = own[own["reason"] == grouped.index[0]].sort_values("count", ascending=False).iloc[0]
-    codes = [
-        str(top[name]) for name in ("code", "enhanced_code") if name in own and pd.notna(top[name])
-    ]
-    codes = [code for code in codes if code and code != "(none)"]
-    return " ".join([str(grouped.index[0]), *codes])
 
 
 def _table(
@@ -305,7 +285,7 @@ def _table(
 
 def siblings(
     frames: Frames,
-    finding: pd.Series | Mapping[str, Any],
+    finding: Row,
     *,
     holidays: Sequence[Moment] | None = None,
     until: Moment | None = None,
@@ -346,18 +326,8 @@ def siblings(
     >>> sorted(set(table["level"]))
     ['domain', 'recipient_provider']
     """
-    row = dict(finding)
-    if not {"keys", "metric", "kind", "start", "end"} <= set(row):
-        raise QueryError("finding= must be a row of mg.investigate(), such as found.loc[0]")
+    told = read_row(finding)
     account = read_account(frames, holidays=holidays, until=until)
     if account is None:
         raise FrameError("the frames have no rows")
-    metric = next(
-        m for m in METRICS if m.rate == row["metric"] and m.bots == (row["kind"] == "bots")
-    )
-    where = {level: tuple(names) for level, names in json.loads(row["keys"]).items()}
-    moments = pd.DatetimeIndex([pd.Timestamp(row["start"]), pd.Timestamp(row["end"])])
-    start, end = (int(place) for place in account.times.get_indexer(moments))
-    if min(start, end) < 0:
-        raise QueryError("finding= is about days that the frames do not have")
-    return neighbours(account, metric, where, start, end + 1)
+    return neighbours(account, told.metric, told.where, *told.days_in(account))

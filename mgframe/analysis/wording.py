@@ -9,32 +9,36 @@ import pandas as pd
 
 from mgframe.analysis.collecting import Finding
 from mgframe.analysis.localising import Where
+from mgframe.analysis.slices import Metric
 from mgframe.analysis.telling import decimals_for
 from mgframe.vocabulary import PROVIDER_LEVELS
 
 #: The subject of a sentence by rate, and how its messages are counted.
 _SUBJECTS: Final = {
-    "delivery_rate": ("Delivery", "fewer delivered"),
-    "block_rate": ("Mail refused as spam or by policy", "more refused"),
-    "hard_bounce_rate": ("Hard bounces", "more bounced"),
-    "deferral_rate": ("First attempts put off", "more put off"),
-    "complaint_rate": ("Complaints", "more complaints"),
-    "unsubscribe_rate": ("Unsubscribes", "more unsubscribed"),
-    "open_rate": ("Unique opens", "fewer opens"),
-    "click_rate": ("Unique clicks", "fewer clicks"),
+    "delivery_rate": ("Delivery rate", "fewer messages delivered"),
+    "block_rate": ("Block rate", "more messages refused as spam or by policy"),
+    "hard_bounce_rate": ("Hard bounce rate", "more hard bounces"),
+    "deferral_rate": ("Deferral rate", "more messages put off at the first attempt"),
+    "complaint_rate": ("Complaint rate", "more complaints"),
+    "unsubscribe_rate": ("Unsubscribe rate", "more unsubscribes"),
+    "open_rate": ("Unique open rate", "fewer opens"),
+    "click_rate": ("Unique click rate", "fewer clicks"),
 }
-_SINGULAR: Final = frozenset({"delivery_rate", "block_rate"})
-_ENGAGED: Final = frozenset({"complaint_rate", "unsubscribe_rate", "open_rate", "click_rate"})
+#: How a sentence puts the names of a level behind the mail.
+_LINKS: Final = {
+    **dict.fromkeys(PROVIDER_LEVELS, "to"), "domain": "from", "tag": "with tag", "ip": "sent from",
+}  # fmt: skip
 
 _NEXT: Final = {
-    "delivery_rate": "Read the servers' answers: mg.failures(domain, where=...) of these days.",
-    "block_rate": "Read the refusals with mg.failures(domain, where=...), then look at the "
-    "provider's postmaster page, blocklists and what was sent from the first day on.",
+    "delivery_rate": "Read the servers' answers: {failures}.",
+    "block_rate": "Read the refusals: {failures}. Then look at the provider's postmaster page, at "
+    "blocklists, and at what was sent from the first day on.",
     "hard_bounce_rate": "Ask which list or import was mailed first on that day; stop it, and "
     "verify its addresses before the next send.",
-    "deferral_rate": "Read the temporary answers with mg.failures(domain, severity='temporary'); "
-    "send slower, and see whether bounces follow.",
-    "complaint_rate": "Ask what was sent, to whom and how they signed up; pause it until then.",
+    "deferral_rate": "Read the temporary answers: {failures}. Send slower, and watch whether "
+    "bounces follow.",
+    "complaint_rate": "Ask what was sent, to whom, and how they signed up; pause it until that is "
+    "known.",
     "unsubscribe_rate": "Ask what was sent more often, or to whom for the first time.",
     "open_rate": "See whether clicks and complaints moved too: mail in the spam folder is opened "
     "less; test where it lands at this place.",
@@ -42,13 +46,25 @@ _NEXT: Final = {
 }
 _NEXT_BY_KIND: Final = {
     "tracking": "Check the tracking domain's CNAME and certificate, and whether open and click "
-    "tracking are switched on; people may well have read the mail.",
-    "bots": "Judge these days by clicks of people: df.mg.where(bot='None'); nothing has to be "
-    "repaired.",
+    "tracking are switched on; people may well have read the mail. If all of that is right, they "
+    "read less: see who is mailed how often.",
+    "bots": "Judge these days by people alone: fetch by='bot' and take df.mg.where(bot='None'). "
+    "Nothing has to be repaired.",
     "mix": "Nothing got worse in any part. Compare at equal mix: mg.compare(..., standardise=) or "
     "mg.attribute().",
 }
 _LEVEL_WORDS: Final = {"domain": "domains", "tag": "tags", "ip": "IPs"}
+#: What mg.failures() can be narrowed to, beside the domain.
+_FILTERS: Final = ("recipient_provider", "tag", "ip", "subaccount")
+#: Which failures tell most; of lost mail both do, for what is put off too long is given up.
+_SEVERITIES: Final = {"block_rate": "permanent", "deferral_rate": "temporary"}
+
+
+def rate_words(metric: Metric) -> str:
+    """Return what a sentence calls a rate that is looked at."""
+    if metric.bots:
+        return f"{'Opens' if metric.rate == 'open_rate' else 'Clicks'} by machines"
+    return _SUBJECTS[metric.rate][0]
 
 
 def where_text(where: Where) -> str:
@@ -58,61 +74,78 @@ def where_text(where: Where) -> str:
     return " & ".join(f"{level}={'|'.join(names)}" for level, names in where.items())
 
 
-def next_check(finding: Finding) -> str:
-    """Return what to look at first."""
-    return _NEXT_BY_KIND.get(finding.kind, _NEXT[finding.metric.rate])
+def next_check(finding: Finding, times: pd.DatetimeIndex) -> str:
+    """Return what to look at first; a call that reads the log is written out, ready to be run."""
+    text = _NEXT_BY_KIND.get(finding.kind, _NEXT[finding.metric.rate])
+    return text.replace("{failures}", _failures_call(finding, times))
 
 
-def sentence(finding: Finding, times: pd.DatetimeIndex, quiet: Sequence[str], cause: str) -> str:
+def _failures_call(finding: Finding, times: pd.DatetimeIndex) -> str:
+    domains = finding.where.get("domain", ())
+    where: dict[str, str | list[str]] = {
+        level: _value(finding.where[level]) for level in _FILTERS if level in finding.where
+    }
+    if severity := _SEVERITIES.get(finding.metric.rate):
+        where["severity"] = severity
+    days = {"start": times[finding.start], "end": times[finding.stop - 1]}
+    arguments = [
+        *([repr(_value(domains))] if domains else []),
+        *([f"where={where!r}"] if where else []),
+        *(f"{name}='{day:%Y-%m-%d}'" for name, day in days.items()),
+    ]
+    return f"mg.failures({', '.join(arguments)})"
+
+
+def _value(names: Sequence[str]) -> str | list[str]:
+    return names[0] if len(names) == 1 else list(names)
+
+
+def sentence(finding: Finding, times: pd.DatetimeIndex, quiet: Sequence[str]) -> str:
     """Return a finding in words; `quiet` names the siblings that did not move."""
-    if finding.kind == "tracking":
-        head = f"Opens and clicks {_place(finding, delivery=False)}".strip()
-    else:
-        subject = _SUBJECTS[finding.metric.rate][0]
-        if finding.kind == "bots":
-            subject = "Opens" if finding.metric.rate == "open_rate" else "Clicks"
-            subject += " by machines"
-        delivery = finding.metric.rate not in _ENGAGED
-        head = f"{subject} {_place(finding, delivery=delivery)}".strip()
-    text = f"{head} {_moved(finding)} {_when(finding, times)} ({_size(finding)}), {_count(finding)}"
     if finding.kind == "mix":
-        text = _of_mix(finding, times)
-    parts = [text, *(_quiet(quiet) if finding.kind != "mix" else [])]
+        return f"{_of_mix(finding, times)}."
+    text = (
+        f"{_head(finding)} {_moved(finding)} {_when(finding, times)} ({_size(finding, times)}), "
+        f"{_count(finding)}"
+    )
+    parts = [text, *_quiet(quiet)]
     also = sorted({one.metric.rate for one in finding.folded} - {finding.metric.rate})
     if also:
         parts.append(f"{' and '.join(also).replace('_', ' ')} moved with it")
-    told = "; ".join(parts) + "."
-    return f"{told} Most failures there: {cause}." if cause else told
+    return "; ".join(parts) + "."
+
+
+def with_cause(told: str, cause: str) -> str:
+    """Return a sentence that also names the leading failure; what the codes mean is left out."""
+    return f"{told} Most failures there: {cause.partition(': ')[0]}." if cause else told
+
+
+def _head(finding: Finding) -> str:
+    if finding.kind == "tracking":
+        are, rate = ("are" if finding.ongoing else "were"), finding.metric.rate.split("_")[0]
+        return f"Opens and clicks {_mail(finding.where)} {are} counted less: the unique {rate} rate"
+    return f"{_subject(finding.metric)} {_mail(finding.where)}"
+
+
+def _subject(metric: Metric) -> str:
+    words = rate_words(metric)
+    return words if metric.bots else f"The {words[0].lower()}{words[1:]}"
 
 
 def _of_mix(finding: Finding, times: pd.DatetimeIndex) -> str:
-    rate = _SUBJECTS[finding.metric.rate][0]
+    part = _mail(finding.where).removeprefix("of ")
     return (
-        f"{rate} of the whole account {_moved(finding)} {_when(finding, times)} "
-        f"({_points(finding.change, finding.change)} points), because the mix of mail changed: "
-        f"{where_text(finding.where)} has another share of it; no part's own rate explains it"
+        f"{_subject(finding.metric)} of the whole account {_moved(finding)} "
+        f"{_when(finding, times)} ({_points(finding.change, finding.change)} points), because the "
+        f"mix of mail changed: {part} makes up another share of it; no part's own rate explains it"
     )
 
 
-def _place(finding: Finding, *, delivery: bool) -> str:
-    """Return where: ``to Gmail from news.example.com``."""
-    where = finding.where
-    if not where:
-        return "of the whole account"
-    words = []
-    for level in sorted(where, key=lambda one: one not in PROVIDER_LEVELS):
-        names = _listed(where[level])
-        if level in PROVIDER_LEVELS:
-            words.append(f"{'to' if delivery else 'at'} {names}")
-        elif level == "domain":
-            words.append(f"{'from' if delivery else 'of'} {names}")
-        elif level == "tag":
-            words.append(f"on tag {names}")
-        elif level == "ip":
-            words.append(f"sent from {names}")
-        else:
-            words.append(f"of {level} {names}")
-    return " ".join(words)
+def _mail(where: Where) -> str:
+    """Return of which mail: ``of mail to Gmail from news.example.com``."""
+    levels = sorted(where, key=lambda one: one not in PROVIDER_LEVELS)
+    words = [f"{_LINKS.get(level, f'of {level}')} {_listed(where[level])}" for level in levels]
+    return " ".join(["of mail", *words]) if words else "of the whole account"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -120,12 +153,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _moved(finding: Finding) -> str:
-    has = "has" if finding.metric.rate in _SINGULAR and finding.kind == "rate" else "have"
+    has = "have" if finding.kind == "bots" else "has"
     risen = finding.change > 0
     verb = (f"{has} risen", "rose") if risen else (f"{has} fallen", "fell")
     sides = (_percent(rate, finding.change) for rate in (finding.before, finding.during))
     before, during = sides
-    return f"{verb[0 if finding.ongoing else 1]} from {before} to {during}"
+    deliveries = " of deliveries" if finding.kind == "bots" else ""
+    return f"{verb[0 if finding.ongoing else 1]} from {before} to {during}{deliveries}"
 
 
 def _percent(rate: float, change: float) -> str:
@@ -136,9 +170,12 @@ def _points(value: float, change: float) -> str:
     return f"{100 * value:+.{decimals_for(change)}f}"
 
 
-def _size(finding: Finding) -> str:
+def _size(finding: Finding, times: pd.DatetimeIndex) -> str:
     points = [_points(side, finding.change) for side in (finding.change, finding.low, finding.high)]
-    return f"{points[0]} points, 95 % {points[1]} to {points[2]}"
+    text = f"{points[0]} points, 95 % interval {points[1]} to {points[2]}"
+    low, high = times[finding.lowest], times[finding.highest]
+    began = f"; 90 % sure that it began {_days(low, high, year=False)}"
+    return text if low == high else f"{text}{began}"
 
 
 def _count(finding: Finding) -> str:
@@ -146,17 +183,13 @@ def _count(finding: Finding) -> str:
     if finding.kind == "bots":
         words = "more of them"
     elif finding.kind == "tracking":
-        words = f"fewer {'opens' if finding.metric.rate == 'open_rate' else 'clicks'} counted"
+        words = f"{words} counted"
     return f"{finding.excess:,.0f} {words} than expected"
 
 
 def _when(finding: Finding, times: pd.DatetimeIndex) -> str:
     first, last = times[finding.start], times[finding.stop - 1]
-    low, high = times[finding.lowest], times[finding.highest]
-    sure = "" if low == high else f" (90 %: from {_days(low, high, year=False)})"
-    if finding.ongoing:
-        return f"since {_days(first, first)}{sure}"
-    return f"on {_days(first, last)}{sure}"
+    return f"since {_days(first, first)}" if finding.ongoing else f"on {_days(first, last)}"
 
 
 def _days(first: pd.Timestamp, last: pd.Timestamp, *, year: bool = True) -> str:

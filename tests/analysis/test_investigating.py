@@ -14,6 +14,7 @@ from frames import grid_of
 
 import mgframe as mg
 from mgframe.analysis.investigating import COLUMNS, investigate, siblings
+from mgframe.analysis.rereading import read_row
 
 FIRST = pd.Timestamp("2026-08-18", tz="UTC")
 BLOCK = Plant("block", {"domain": "d0.example", "recipient_provider": "Gmail"}, (70, 75), 0.05)
@@ -55,10 +56,19 @@ def test_its_sentence_says_what_where_when_how_much_and_what_did_not_move(
     blocked: tuple[list[pd.DataFrame], pd.DataFrame],
 ) -> None:
     text = blocked[1].loc[0, "sentence"]
-    assert text.startswith("Mail refused as spam or by policy to Gmail from d0.example rose from ")
+    assert text.startswith("The block rate of mail to Gmail from d0.example rose from ")
     assert "on 27 October to 1 November 2026 (" in text
-    assert "more refused than expected" in text
+    assert "more messages refused as spam or by policy than expected" in text
     assert "Gmail for other domains and the domain's other providers did not move." in text
+
+
+def test_its_next_check_is_a_call_that_can_be_run(
+    blocked: tuple[list[pd.DataFrame], pd.DataFrame],
+) -> None:
+    assert (
+        "mg.failures('d0.example', where={'recipient_provider': 'Gmail', 'severity': 'permanent'}, "
+        "start='2026-10-27', end='2026-11-01')"
+    ) in blocked[1].loc[0, "next_check"]
 
 
 def test_siblings_stay_put_with_intervals_around_nothing(
@@ -173,7 +183,15 @@ def test_the_leading_failure_of_the_place_is_its_cause(
     )
     row = investigate(blocked[0], failures=failures).loc[0]
     assert row["cause"] == "espblock 550"
-    assert row["sentence"].endswith("Most failures there: espblock 550.")
+    assert row["sentence"].endswith(". Most failures there: espblock 550.")
+
+
+def test_what_is_no_table_of_failures_is_refused(
+    blocked: tuple[list[pd.DataFrame], pd.DataFrame],
+) -> None:
+    for wrong in (blocked[0][0], "espblock"):
+        with pytest.raises(mg.FrameError, match="failures= must be a table"):
+            investigate(blocked[0], failures=wrong)  # type: ignore[arg-type]
 
 
 def test_hours_are_summed_to_days() -> None:
@@ -187,6 +205,46 @@ def test_hours_are_summed_to_days() -> None:
     assert (row["metric"], row["start"]) == ("delivery_rate", pd.Timestamp("2026-12-22", tz="UTC"))
     assert row["change"] < -0.05
     assert row["ongoing"]
+
+
+# ---------------------------------------------------------------- a row read back
+
+
+def test_a_row_that_was_kept_in_a_file_tells_the_same(
+    blocked: tuple[list[pd.DataFrame], pd.DataFrame], tmp_path: Any
+) -> None:
+    frames, found = blocked
+    found.to_csv(tmp_path / "found.csv", index=False)
+    kept = pd.read_csv(tmp_path / "found.csv").loc[0]
+    pd.testing.assert_frame_equal(siblings(frames, kept), siblings(frames, found.loc[0]))
+    assert read_row(kept) == read_row(found.loc[0].to_dict())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kind": "note"}, "a note: it tells of no incident"),
+        ({"metric": "delay_rate"}, "whose metric is 'delay_rate'"),
+        ({"keys": "domain=a.com"}, "no JSON text of levels"),
+        ({"keys": "[]"}, "no JSON text of levels"),
+        ({"start": "soon"}, "finding="),
+        ({"start": "2020-01-01"}, "give those that were investigated"),
+    ],
+)
+def test_what_is_no_row_of_these_frames_is_refused(
+    blocked: tuple[list[pd.DataFrame], pd.DataFrame], changed: dict[str, Any], said: str
+) -> None:
+    frames, found = blocked
+    with pytest.raises(mg.QueryError, match=said):
+        siblings(frames, {**found.loc[0], **changed})
+
+
+@pytest.mark.parametrize("wrong", [None, 0, pd.Series({"kind": "rate"}), pd.DataFrame()])
+def test_what_is_no_row_at_all_is_refused(
+    blocked: tuple[list[pd.DataFrame], pd.DataFrame], wrong: Any
+) -> None:
+    with pytest.raises(mg.QueryError, match="finding= must be a row"):
+        siblings(blocked[0], wrong)
 
 
 # ---------------------------------------------------------------- what cannot be told
