@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mgframe.analysis.attributing import attribute
     from mgframe.analysis.comparing import compare
     from mgframe.analysis.dating import changepoints
-    from mgframe.analysis.investigating import investigate, siblings
+    from mgframe.analysis.investigating import siblings
     from mgframe.analysis.monitoring import anomalies
     from mgframe.analysis.thresholds import thresholds
     from mgframe.bounces_api import bounce_classification
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mgframe.explaining import explain
     from mgframe.filtering import contains, is_not, not_contains
     from mgframe.inquiry import parity, reconcile
+    from mgframe.investigation import investigate
     from mgframe.logs_api import failures
     from mgframe.metrics_api import metrics, names, usage
     from mgframe.periods import local_days, resample
@@ -99,10 +100,7 @@ _HOMES = {
     "analysis.attributing": ("attribute",),
     "analysis.comparing": ("compare",),
     "analysis.dating": ("changepoints",),
-    "analysis.investigating": (
-        "investigate",
-        "siblings",
-    ),
+    "analysis.investigating": ("siblings",),
     "analysis.monitoring": ("anomalies",),
     "analysis.thresholds": ("thresholds",),
     "bounces_api": ("bounce_classification",),
@@ -124,6 +122,7 @@ _HOMES = {
         "parity",
         "reconcile",
     ),
+    "investigation": ("investigate",),
     "logs_api": ("failures",),
     "metrics_api": (
         "metrics",

@@ -64,7 +64,7 @@ class MgAccessor(OfFrame):
     attribute = Later("mgframe.analysis.attributing")
     anomalies = Later("mgframe.analysis.monitoring")
     changepoints = Later("mgframe.analysis.dating")
-    investigate = Later("mgframe.analysis.investigating")
+    investigate = Later("mgframe.investigation")
 
     @property
     def plot(self) -> PlotAccessor:

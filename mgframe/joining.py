@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 import pandas as pd
 
 from mgframe.client import Answer, Call, Client
-from mgframe.errors import MgframeError
+from mgframe.errors import MgframeError, QueryError
 from mgframe.planning import Outcome, Question
 
 P = ParamSpec("P")
@@ -52,18 +52,23 @@ class Inquiry:
         return Question(self.client, tuple(calls), lambda *_: self.run(), self.follow_up)
 
 
-def inquire(ask: Callable[P, Inquiry]) -> Callable[P, pd.DataFrame]:
+def inquire(ask: Callable[P, Inquiry | pd.DataFrame]) -> Callable[P, pd.DataFrame]:
     """Turn a function that returns an :class:`Inquiry` into one that returns its table.
 
-    As with :func:`mgframe.planning.fetch`, a plan sees what would be sent.
+    Where nothing has to be asked the function may return the table itself. As with
+    :func:`mgframe.planning.fetch`, a plan sees what would be sent.
     """
 
     @functools.wraps(ask)
     def inquired(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        return ask(*args, **kwargs).run()
+        found = ask(*args, **kwargs)
+        return found.run() if isinstance(found, Inquiry) else found
 
     def question(*args: P.args, **kwargs: P.kwargs) -> Question:
-        return ask(*args, **kwargs).first_question()
+        found = ask(*args, **kwargs)
+        if isinstance(found, Inquiry):
+            return found.first_question()
+        raise QueryError("with these arguments nothing is asked of Mailgun, so there is no plan")
 
     inquired.__signature__ = inspect.signature(ask).replace(  # type: ignore[attr-defined]
         return_annotation=pd.DataFrame

@@ -60,7 +60,8 @@ stretches
 logs_api
 recording
 auditing differing
-inquiry
+cause_asking
+inquiry investigation
 simulator
 showcase
 accessor

@@ -61,9 +61,11 @@ def _is_classified(table: pd.DataFrame) -> bool:
 
 
 def with_causes(found: pd.DataFrame, cause_of: Callable[[pd.Series], str]) -> pd.DataFrame:
-    """Return the findings with the cause of each, and with sentences that name it."""
-    causes = [cause_of(row) if has_cause(row) else "" for _, row in found.iterrows()]
-    texts = [with_cause(*pair) for pair in zip(found["sentence"], causes, strict=True)]
+    """Return the findings with the cause of those that had none, named in their sentences too."""
+    rows = [row for _, row in found.iterrows()]
+    new = ["" if row["cause"] or not has_cause(row) else cause_of(row) for row in rows]
+    texts = [with_cause(row["sentence"], cause) for row, cause in zip(rows, new, strict=True)]
+    causes = [cause or row["cause"] for row, cause in zip(rows, new, strict=True)]
     columns = {"cause": causes, "sentence": texts}
     return found.assign(
         **{name: pd.Series(told, index=found.index, dtype="str") for name, told in columns.items()}

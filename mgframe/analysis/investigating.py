@@ -19,6 +19,7 @@ from mgframe.analysis.noting import notes_of
 from mgframe.analysis.reading import read_account
 from mgframe.analysis.rereading import Row, read_row
 from mgframe.analysis.slices import Account
+from mgframe.analysis.spans import read_days
 from mgframe.analysis.wording import next_check, sentence, where_text
 from mgframe.dividing import Floats, span_hours
 from mgframe.errors import FrameError, QueryError
@@ -126,9 +127,7 @@ def investigate(
     >>> found.loc[0, ["kind", "where"]].tolist()
     ['rate', 'domain=news.example.com & recipient_provider=Gmail']
     """
-    days = _days(within)
-    _read_limit(limit)
-    check_failures(failures)
+    days = check_options(within=within, limit=limit, failures=failures, holidays=holidays)
     account = read_account(frames, holidays=holidays, until=until)
     if account is None:
         return _table([], [], None, np.zeros(0), ["the frames have no rows"], frames)
@@ -144,6 +143,14 @@ def investigate(
     extra = notes_of(account, scan, COLUMNS) if notes else []
     table = _table(rows, extra, account, scan.p, _limits_of(account), frames)
     return with_causes(table, lambda row: leading_cause(row, failures))
+
+
+def check_options(*, within: object, limit: object, failures: object, holidays: Any) -> int:
+    """Return how many days `within` is, once it is sure that the options are right."""
+    _read_limit(limit)
+    check_failures(failures)
+    read_days(holidays)
+    return _days(within)
 
 
 def _days(within: object) -> int:

@@ -19,7 +19,7 @@ DAY = "2026-11-04T12:00:00Z"
 def finding(metric: str = "block_rate", kind: str = "rate", **keys: list[str]) -> dict[str, Any]:
     start, end = (pd.Timestamp(day, tz="UTC") for day in ("2026-11-04", "2026-11-06"))
     told = {"kind": kind, "metric": metric, "keys": json.dumps(keys), "start": start, "end": end}
-    return {**told, "sentence": "It rose."}
+    return {**told, "cause": "", "sentence": "It rose."}
 
 
 def reasons(*rows: tuple[Any, ...], **meta: Any) -> pd.DataFrame:
@@ -171,3 +171,4 @@ def test_sentences_name_the_codes_and_the_column_what_they_mean() -> None:
         "It rose. Most failures there: espblock 550.", "It rose.", "It rose.",
     ]  # fmt: skip
     assert found.attrs["mgframe"] == {"series": 5}
+    pd.testing.assert_frame_equal(with_causes(found, lambda row: "another"), found)  # told once

@@ -123,6 +123,23 @@ def test_an_incident_is_found_where_it_was_planted(plant: Plant, kind: str, metr
     assert len(found) == 1
 
 
+def test_a_throttle_is_found_by_its_deferrals_before_bounces_move() -> None:
+    yahoo = {"recipient_provider": "Yahoo"}
+    plants = [Plant("throttle", yahoo, (80, 89), 0.2), Plant("block", yahoo, (87, 89), 0.08)]
+    frames = frames_with(3, plants)
+    first_week = FIRST + pd.Timedelta(days=87, hours=9)
+    row = investigate(frames, until=first_week).loc[0]
+    assert (row["metric"], row["where"]) == ("deferral_rate", "recipient_provider=Yahoo")
+    assert (day(row["start"]), day(row["end"]), row["ongoing"]) == (80, 86, True)
+    assert row["sentence"].startswith("The deferral rate of mail to Yahoo has risen from ")
+    throttled = {"before": "2026-10-09/2026-11-05", "after": "2026-11-06/2026-11-12"}
+    bounces = mg.compare(frames[0], "bounce_rate", by="recipient_provider", **throttled)
+    assert bounces.set_index("recipient_provider").loc["Yahoo", "verdict"] == "no change seen"
+    late = frames[0][frames[0].index.get_level_values("time") > first_week]
+    yahoo_bounces = mg.rates(late, "bounce_rate", by="recipient_provider").loc["Yahoo"]
+    assert yahoo_bounces["bounce_rate"] > 0.08  # in the days after that they have moved
+
+
 def test_more_mail_of_a_tag_that_is_opened_less_is_a_mix_and_no_fall_of_opens() -> None:
     where = {"domain": "d1.example", "tag": "tag3"}
     leaves = leaves_of(3, [Plant("mix", where, (78, 89), 12.0)])
