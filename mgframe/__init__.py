@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from mgframe.reshaping import long, sum, top, where, wide
     from mgframe.settling import complete, settled
     from mgframe.showcase import demo
+    from mgframe.showing.findings import show
     from mgframe.stats_api import account_totals, domain_snapshot, domain_totals, grouped_totals
     from mgframe.tags_api import tag_aggregates, tag_totals
 
@@ -172,6 +173,7 @@ _HOMES = {
         "settled",
     ),
     "showcase": ("demo",),
+    "showing.findings": ("show",),
     "stats_api": (
         "account_totals",
         "domain_snapshot",
@@ -254,6 +256,7 @@ __all__ = [
     "replay",
     "resample",
     "settled",
+    "show",
     "siblings",
     "soft_bounce_rate",
     "subaccounts",

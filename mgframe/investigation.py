@@ -17,7 +17,7 @@ from mgframe.cause_asking import MOST_FINDINGS, ask_causes, is_refusal
 from mgframe.client import Client
 from mgframe.errors import MgframeError, QueryError
 from mgframe.framing import meta_of, with_meta
-from mgframe.joining import Inquiry, View, inquire, question_of
+from mgframe.joining import Inquiry, View, ask_together, inquire, question_of
 from mgframe.metrics_api import metrics
 from mgframe.metrics_asking import read_metrics_window
 from mgframe.planning import Question, client_of
@@ -162,7 +162,7 @@ def investigate(
         "holidays": holidays, "until": until,
     }  # fmt: skip
     if frames is not None:
-        _refuse_window(window)
+        refuse_window(window)
         if client is None:
             return analyse(frames, **options)
     client = client_of(client)
@@ -180,7 +180,8 @@ def investigate(
     return Inquiry(client, questions, finish, follow_up, progress)
 
 
-def _refuse_window(window: Mapping[str, object]) -> None:
+def refuse_window(window: Mapping[str, object]) -> None:
+    """Raise :class:`QueryError` for a window beside frames."""
     given = [name for name, value in window.items() if value is not None]
     if given:
         raise QueryError(
@@ -222,6 +223,14 @@ def frames_of(views: Mapping[str, View]) -> tuple[list[pd.DataFrame], list[str]]
         raise (outages or list(errors.values()))[0]
     frames = [view.frame for view in views.values() if view.frame is not None]
     return frames, [f"{name} is refused: {error}" for name, error in errors.items()]
+
+
+def fetch_frames(
+    client: Client, window: Mapping[str, Any], *, progress: bool | None = None
+) -> list[pd.DataFrame]:
+    """Return the frames that an investigation looks at."""
+    views, _ = ask_together(client, questions_of(client, window), progress=progress)
+    return frames_of(views)[0]
 
 
 def _error(view: View) -> MgframeError:

@@ -62,6 +62,7 @@ recording
 auditing differing
 cause_asking
 inquiry investigation
+showing
 simulator
 showcase
 accessor

@@ -1,8 +1,9 @@
-"""What did not move: the other providers of a domain, the other domains at a provider."""
+"""What else was looked at: the domain's other providers, the place's other rates; what moved."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,16 @@ import pandas as pd
 from mgframe.analysis.collecting import Finding, describe
 from mgframe.analysis.hunting import measure
 from mgframe.analysis.localising import Where
+from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.slices import Account, Metric, Stack
-from mgframe.analysis.wording import sibling_words, where_text
+from mgframe.analysis.wording import rate_words, sibling_words, where_text
 from mgframe.dividing import Floats
 
-#: Beyond so many standard deviations a sibling moved too.
-_MOVED: Final = 3.0
-_COLUMNS = ("n", "k", "expected", "before", "during", "change", "change_low", "change_high", "z")
+#: Beyond so many standard deviations what was looked at moved too.
+MOVED: Final = 3.0
+_COLUMNS: Final = (
+    "n", "k", "expected", "before", "during", "change", "change_low", "change_high", "z",
+)  # fmt: skip
 
 
 def neighbours(
@@ -26,21 +30,43 @@ def neighbours(
     rows = []
     for level in where:
         for name, place in _beside(account, metric, where, level):
-            stack = account.at(metric, place)
-            if stack is None or not stack.n[:, start:stop].any():
-                continue
-            own = measure(stack, account.calendar, np.array([start]), np.array([stop]))
-            one = describe(account, stack, own, 0, place)
-            rows.append(
-                {
-                    "level": level, "key": name, "where": where_text(place), "n": one.n, "k": one.k,
-                    "expected": one.expected, "before": one.before, "during": one.during,
-                    "change": one.change, "change_low": one.low, "change_high": one.high,
-                    "z": one.z, "moved": abs(one.z) > _MOVED,
-                }
-            )  # fmt: skip
-    texts = dict.fromkeys(("level", "key", "where"), "str")
-    types = {**texts, **dict.fromkeys(_COLUMNS, "float64"), "moved": "bool"}
+            numbers = _numbers(account, metric, place, start, stop)
+            if numbers is not None:
+                rows.append({"level": level, "key": name, "where": where_text(place), **numbers})
+    return _table(rows, ("level", "key", "where"))
+
+
+def companions(
+    account: Account, metric: Metric, where: Where, start: int, stop: int
+) -> pd.DataFrame:
+    """Return every other rate that is looked at, at the same place on the same days."""
+    rows = []
+    for other in METRICS:
+        known = other != metric and account.gives(other)
+        numbers = _numbers(account, other, where, start, stop) if known else None
+        if numbers is not None:
+            rows.append({"metric": other.rate, "rate": rate_words(other), **numbers})
+    return _table(rows, ("metric", "rate"))
+
+
+def _numbers(
+    account: Account, metric: Metric, where: Where, start: int, stop: int
+) -> dict[str, Any] | None:
+    """Return what a rate did at a place on some days, None where there was no mail."""
+    stack = account.at(metric, where)
+    if stack is None or not stack.n[:, start:stop].any():
+        return None
+    own = measure(stack, account.calendar, np.array([start]), np.array([stop]))
+    one = describe(account, stack, own, 0, where)
+    return {
+        "n": one.n, "k": one.k, "expected": one.expected, "before": one.before,
+        "during": one.during, "change": one.change, "change_low": one.low,
+        "change_high": one.high, "z": one.z, "moved": abs(one.z) > MOVED,
+    }  # fmt: skip
+
+
+def _table(rows: Sequence[Mapping[str, Any]], texts: Sequence[str]) -> pd.DataFrame:
+    types = {**dict.fromkeys(texts, "str"), **dict.fromkeys(_COLUMNS, "float64"), "moved": "bool"}
     return pd.DataFrame(
         {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types.items()}
     )
@@ -73,4 +99,4 @@ def _is_quiet(account: Account, stack: Stack, finding: Finding) -> bool:
         return False
     own = measure(stack, account.calendar, *days)
     moved: Floats = np.abs(own.z)
-    return bool(moved[0] <= _MOVED)
+    return bool(moved[0] <= MOVED)

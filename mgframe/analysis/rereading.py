@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from mgframe.analysis.localising import Where
-from mgframe.analysis.metrics import METRICS
+from mgframe.analysis.metrics import METRICS, OPENS
 from mgframe.analysis.slices import Account, Metric
 from mgframe.errors import QueryError
 from mgframe.timespan import read_moment
@@ -31,6 +31,11 @@ class Told:
     start: pd.Timestamp
     end: pd.Timestamp
 
+    def metric_in(self, account: Account) -> Metric:
+        """Return what tells the place: of machines all opens where theirs alone are not known."""
+        alone = self.metric.rate != OPENS.rate or account.at(self.metric, self.where) is not None
+        return self.metric if alone or not self.metric.bots else OPENS
+
     def days_in(self, account: Account) -> tuple[int, int]:
         """Return the places of its days in an account: the first, and the one after the last.
 
@@ -45,7 +50,7 @@ class Told:
             raise QueryError(
                 f"finding= is about {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}, and the frames "
                 f"are about {account.times[0]:%Y-%m-%d} to {account.times[-1]:%Y-%m-%d}; give "
-                "those that were investigated"
+                "those that were investigated, or fetch the same window"
             )
         return start, end + 1
 

@@ -124,6 +124,8 @@ def _head(finding: Finding) -> str:
     if finding.kind == "tracking":
         are, rate = ("are" if finding.ongoing else "were"), finding.metric.rate.split("_")[0]
         return f"Opens and clicks {_mail(finding.where)} {are} counted less: the unique {rate} rate"
+    if finding.kind == "bots" and not finding.metric.bots:
+        return f"All opens {_mail(finding.where)}"
     return f"{_subject(finding.metric)} {_mail(finding.where)}"
 
 
@@ -181,7 +183,7 @@ def _size(finding: Finding, times: pd.DatetimeIndex) -> str:
 def _count(finding: Finding) -> str:
     words = _SUBJECTS[finding.metric.rate][1]
     if finding.kind == "bots":
-        words = "more of them"
+        words = "more of them" if finding.metric.bots else "more of them, by machines,"
     elif finding.kind == "tracking":
         words = f"{words} counted"
     return f"{finding.excess:,.0f} {words} than expected"

@@ -1,4 +1,4 @@
-"""Frames to matplotlib Axes: counts, rates, engagement, funnel, heatmap, control, comparison, mix.
+"""Frames to matplotlib Axes: counts, rates, engagement, funnel, heatmap, control, mix, incidents.
 
 Each function takes ``ax=`` (and makes one without), returns the Axes, shows nothing and changes no
 global style. What it draws is plain data: a line or bar group has the key as its ``gid`` and its
@@ -15,6 +15,7 @@ from mgframe.methods import OfFrame, method
 from mgframe.plotting.comparison import attribution, compare
 from mgframe.plotting.controls import control
 from mgframe.plotting.grids import heatmap
+from mgframe.plotting.incidents import incident
 from mgframe.plotting.readers import engagement
 from mgframe.plotting.series import counts, rates
 from mgframe.plotting.stages import funnel
@@ -28,6 +29,7 @@ __all__ = [
     "engagement",
     "funnel",
     "heatmap",
+    "incident",
     "rates",
 ]
 

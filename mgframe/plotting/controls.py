@@ -15,12 +15,11 @@ from mgframe.analysis.forecasting import LEAST_BUCKETS, WINDOW_DAYS
 from mgframe.analysis.monitoring import band, judge, limit_for
 from mgframe.analysis.panels import Panel, panel_of
 from mgframe.plotting.choosing import whose
+from mgframe.plotting.expectation import LATE_NOTE, draw_expected, draw_series
 from mgframe.plotting.limits import set_rate_axis
 from mgframe.plotting.style import (
     COLOURS,
-    GREY,
     LINES_SIZE,
-    OPEN_DASH,
     dress,
     finish,
     legend_beside,
@@ -33,7 +32,6 @@ from mgframe.ratios import rate_label
 from mgframe.timespan import Moment
 
 _LABEL_WIDTH: Final = 46
-_MANY_POINTS: Final = 130
 _WORSE: Final[dict[str, Any]] = {
     "marker": "o",
     "color": COLOURS[1],
@@ -47,10 +45,6 @@ _BETTER: Final[dict[str, Any]] = {
     "label": "out: better",
 }
 _OPEN_NOTE: Final = "Hollow and dashed: open or still counting, not judged."
-_LATE_NOTE: Final = (
-    "Events of a day are held against the sends of that day and the seven before it, weighted as "
-    "the data show."
-)
 
 
 def control(
@@ -136,8 +130,8 @@ def _draw(
     columns = np.arange(len(times))
     width = limit_for(panel, limit)
     low, high = band(panel, found, np.zeros_like(columns), columns, width)
-    _draw_band(ax, times, low, high, found.rate[0])
-    _draw_series(ax, times, values, panel.final)
+    draw_expected(ax, times, low, high, found.rate[0])
+    draw_series(ax, times, values, panel.final)
     worse = out.out[0] & _is_worse(panel, found.z[0])
     for style, rows in ((_WORSE, worse), (_BETTER, out.out[0] & ~worse)):
         if rows.any():
@@ -156,51 +150,6 @@ def _is_worse(panel: Panel, z: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]
     return worse
 
 
-def _draw_band(ax: Axes, times: Any, low: Any, high: Any, expected: Any) -> None:
-    """Draw what was expected as a thin line, and around it where the rate would be in line."""
-    if not np.isfinite(expected).any():
-        return
-    ax.fill_between(
-        times, low, high, color=GREY, alpha=0.22, linewidth=0, gid="band", label="expected range"
-    )
-    ax.plot(
-        times, expected, color=GREY, linewidth=1.1, linestyle="--", gid="expected", label="expected"
-    )
-
-
-def _draw_series(ax: Axes, times: Any, values: Any, final: Any) -> None:
-    colour = COLOURS[0]
-    few = len(values) <= _MANY_POINTS
-    ax.plot(
-        times,
-        np.where(final, values, np.nan),
-        color=colour,
-        linewidth=1.5 if few else 0.9,
-        marker="o",
-        markersize=3 if few else 1.2,
-        gid="rate",
-        label="rate",
-    )
-    is_open = ~final & np.isfinite(values)
-    if not is_open.any():
-        return
-    start = max(int(np.argmax(is_open)) - 1, 0)
-    ax.plot(
-        times[start:],
-        values[start:],
-        color=colour,
-        linewidth=1.2,
-        linestyle=OPEN_DASH,
-        marker="o",
-        markersize=6,
-        markerfacecolor=ax.get_facecolor(),
-        markeredgewidth=1.3,
-        markevery=np.flatnonzero(is_open[start:]).tolist(),
-        gid="rate (open)",
-        label="_rate (open)",
-    )
-
-
 def _notes(panel: Panel, values: Any, limit: float, *, judged: bool) -> list[str]:
     notes = []
     if judged:
@@ -214,7 +163,7 @@ def _notes(panel: Panel, values: Any, limit: float, *, judged: bool) -> list[str
             "messages before the first bucket that can be judged."
         )
     if panel.noise.any() and panel.width == "day":
-        notes.append(_LATE_NOTE)
+        notes.append(LATE_NOTE)
     if (~panel.final & np.isfinite(values)).any():
         notes.append(_OPEN_NOTE)
     return notes
