@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="fetch, print and plot a simulated account; needs no key",
         description="Start a simulated account on a free port, ask all seven endpoints of the "
-        "Stats API, print frames and rates, and write three plots.",
+        "Stats API, print frames and rates, investigate what went wrong, and write four plots.",
     )
     demo.add_argument(
         "folder", nargs="?", type=Path, default=Path("mgframe-demo"), help="where the plots go"

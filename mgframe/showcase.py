@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from mgframe.showing.findings import FindingView
     from mgframe.simulator import Server
 
 
@@ -74,7 +75,7 @@ def _serve(model: dict[str, Any]) -> Server:
 
 
 def run_demo(folder: Path) -> str:
-    """Ask all seven endpoints of a simulated account, write three plots, and tell of it.
+    """Ask all seven endpoints of a simulated account, investigate it, and write four plots.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def run_demo(folder: Path) -> str:
     Returns
     -------
     str
-        The heads of the frames, the rates and where the plots are.
+        The heads of the frames, the rates, what went wrong, and where the plots are.
 
     Raises
     ------
@@ -100,7 +101,10 @@ def run_demo(folder: Path) -> str:
         *(_head(name, frame) for name, frame in frames.items()),
         _provider_rates(frames["grouped_totals('provider', last='7d')"]),
     ]
-    paths = _demo_plots(folder, news, frames["account_totals(last='28d', resolution='hour')"])
+    told, finding = _investigated(client)
+    hours = frames["account_totals(last='28d', resolution='hour')"]
+    paths = _demo_plots(folder, news, hours, finding)
+    parts.append(told)
     parts.append("Plots:\n" + "\n".join(f"  {path}" for path in paths))
     parts.append(
         "Next: in Python, import mgframe as mg; client = mg.demo(). With a key of your own leave\n"
@@ -135,19 +139,37 @@ def _provider_rates(frame: pd.DataFrame) -> str:
     return f"rates by provider, df.mg.top(6).mg.rates(by='provider'):\n{text}"
 
 
+def _investigated(client: Client) -> tuple[str, FindingView]:
+    """Return what went wrong in words, and the first finding with what is behind it."""
+    from mgframe.investigation import DEFAULT_LAST, fetch_frames, investigate
+    from mgframe.showing.findings import show
+    from mgframe.showing.texts import wrapped
+
+    frames = fetch_frames(client, {"last": DEFAULT_LAST})
+    found = investigate(frames, client=client)
+    told = [f"mg.investigate(last={DEFAULT_LAST!r}): what went wrong, best first"]
+    for place, row in enumerate(found.to_dict("records"), start=1):
+        said = {f"{place}. ": "sentence", "   Cause: ": "cause", "   Next:  ": "next_check"}
+        told += [wrapped(row[name], label) for label, name in said.items() if row[name]]
+    return "\n".join(told), show(found.iloc[0], frames)
+
+
 def _head(name: str, frame: pd.DataFrame) -> str:
     first = [c for c in ("sent", "delivered", "bounced", "unique_opened", "clicked") if c in frame]
     rows, columns = frame.shape
     return f"mg.{name}: {rows} rows, {columns} counts\n{frame[first].head(3)}"
 
 
-def _demo_plots(folder: Path, news: pd.DataFrame, hours: pd.DataFrame) -> list[Path]:
+def _demo_plots(
+    folder: Path, news: pd.DataFrame, hours: pd.DataFrame, finding: FindingView
+) -> list[Path]:
     from mgframe import plotting
 
     drawings: dict[str, Callable[[Axes], object]] = {
         "delivery.png": lambda ax: plotting.rates(news, "delivery_rate", ax=ax),
         "funnel.png": lambda ax: plotting.funnel(news.tail(7), ax=ax),
         "heatmap.png": lambda ax: plotting.heatmap(hours, "delivered", ax=ax),
+        "finding.png": finding.plot,
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

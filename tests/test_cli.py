@@ -12,9 +12,10 @@ import requests
 
 from mgframe import showcase
 from mgframe.cli import main
+from mgframe.simulator.incidents import DEFAULT_INCIDENTS
 
 
-def test_demo_prints_all_seven_endpoints_and_writes_three_plots(
+def test_demo_prints_all_seven_endpoints_and_what_went_wrong_and_writes_four_plots(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["demo", str(tmp_path / "out")]) == 0
@@ -25,8 +26,18 @@ def test_demo_prints_all_seven_endpoints_and_writes_three_plots(
     for name in ("provider", "device", "country"):
         assert f"mg.{name}_aggregates(" in printed
     assert "delivery_rate" in printed
+    told = " ".join(printed.split())
+    (incident,) = DEFAULT_INCIDENTS
+    for words in (
+        f"1. The block rate of mail to Gmail from {incident.where['domain'][0]} rose from 0.1 % to",
+        "on 4-11 November 2026",
+        "Cause: espblock 550 5.7.26: Unauthenticated",
+        "Next: Read the refusals: mg.failures('news.example.com', ",
+    ):
+        assert words in told
+    assert max(map(len, printed.split("best first")[1].split("Plots:")[0].splitlines())) <= 88
     plots = sorted((tmp_path / "out").glob("*.png"))
-    assert len(plots) == 3
+    assert [plot.stem for plot in plots] == ["delivery", "finding", "funnel", "heatmap"]
     assert all(str(plot) in printed and plot.stat().st_size > 10_000 for plot in plots)
 
 
