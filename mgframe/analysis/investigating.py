@@ -52,78 +52,28 @@ def investigate(
     holidays: Sequence[Moment] | None = None,
     until: Moment | None = None,
 ) -> pd.DataFrame:
-    """Return what went wrong, best first: one row an incident, at the smallest place that holds it.
+    """Return what went wrong in frames, as :func:`mgframe.investigate` does; nothing is asked.
 
     Parameters
     ----------
-    frames : DataFrame or list of them
-        Frames of counts in days (hours are summed) of the same window, each by one key or two. As
-        the Metrics API gives two keys at once, the normal input is domain by recipient_provider,
-        domain by tag, recipient_provider by tag, domain by ip, recipient_provider by ip, and
-        recipient_provider by bot, of 90 days.
-    within : str, default "35d"
-        Incidents that began in so many days before the end are looked for, in d or w.
-    failures : DataFrame, optional
-        A table of :func:`mgframe.failures` or a frame of :func:`mgframe.bounce_classification`,
-        from which the leading cause at a place is named; of the place and its days, else it tells
-        nothing.
-    notes : bool, default False
-        Add rows of kind ``"note"`` for what is no incident: changes of volume, rates that got
-        better, the open bucket.
-    limit : float, default 5.0
-        How far an incident must lie from chance, as a normal deviate.
-    holidays : list of dates, optional
-        Days that are neither learnt from nor judged.
-    until : str or datetime, optional
-        Until when (exclusive) buckets are complete; from attrs where left out.
+    frames, within, failures, notes, limit, holidays, until
+        As there.
 
     Returns
     -------
     DataFrame
-        A plain table with these columns:
-
-        - `kind`: ``rate`` (something got worse), ``mix`` (only the mix of mail changed),
-          ``tracking`` (opens and clicks are not counted), ``bots`` (machines open or click more).
-        - `metric`: the rate's name; `where`: the place as text; `keys`: the same as JSON text,
-          level to list of keys, ``{}`` for the whole account.
-        - `start`, `end`: first and last affected day (UTC); `start_low`, `start_high`: the first
-          and last day of the 90 % set of the start; `ongoing`: whether it lasts.
-        - `n`, `k`, `expected`: messages, counted and expected events on these days (of rates of
-          what comes late `n` is how many deliveries the days' events come from, no whole number).
-        - `before`, `during`, `change`, `change_low`, `change_high`: rates as fractions, and the
-          change with its 95 % interval; `excess`: how many messages fared worse than expected;
-          `share`: of the whole account's departure on these days, NaN where that has another sign.
-        - `q_value`: Benjamini and Hochberg's, over all series looked at; `score`: what the rows
-          are sorted by.
-        - `cause`: the leading failure there (empty where not known); `next_check`, `sentence`.
-
-        Consequences are folded into the row of their cause. ``attrs["mgframe"]`` has `series` (how
-        many were looked at), `cannot_tell` (what could not be judged, and why).
+        A plain table with the columns that are told there.
 
     Raises
     ------
-    QueryError
-        An argument is wrong.
-    FrameError
-        A frame has no time, more than two keys or buckets longer than days; two frames have the
-        same keys, other days or another zone; no frame has both counts of any rate that is looked
-        at; or it is not known until when they are complete.
-
-    Notes
-    -----
-    Each slice (a domain, a provider, a tag, an IP, the account) of each rate is compared with what
-    the usual rates of its cells give for the day's mix of mail. The strongest interval of days is
-    taken where it lies 5 standard deviations from what the slice strays by itself and reaches the
-    smallest effect that matters; its place is found by taking every other slice away; what it
-    explains is taken from the others, and the search goes on.
+    QueryError, FrameError
+        As there.
 
     Examples
     --------
     >>> import mgframe as mg
-    >>> client = mg.demo()
-    >>> frames = [mg.metrics(by=by, last="90d", client=client)
-    ...           for by in (["domain", "recipient_provider"], ["domain", "tag"])]
-    >>> found = investigate(frames)
+    >>> frame = mg.metrics(by=["domain", "recipient_provider"], last="90d", client=mg.demo())
+    >>> found = investigate(frame)
     >>> found.loc[0, ["kind", "where"]].tolist()
     ['rate', 'domain=news.example.com & recipient_provider=Gmail']
     """
