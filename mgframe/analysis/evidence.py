@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mgframe.analysis.hunting import Hunt, measure
-from mgframe.analysis.localising import Where
 from mgframe.analysis.metrics import OPENS
 from mgframe.analysis.neighbours import companions, neighbours
 from mgframe.analysis.reading import read_account
@@ -65,13 +64,13 @@ def evidence_of(
     start, stop = told.days_in(account)
     listed = [frames] if isinstance(frames, pd.DataFrame) else list(frames)
     meta = {"resolution": "day", "simulated": any(is_simulated(frame) for frame in listed)}
-    metric = told.metric_in(account)
+    metric, where = told.known_in(account)
     if metric != told.metric:
         meta[_ALL_OPENS] = True
     return Evidence(
         with_meta(_days(account, told, start, stop), meta),
-        companions(account, metric, told.where, start, stop),
-        neighbours(account, metric, told.where, start, stop),
+        companions(account, told.metric, told.where, start, stop),
+        neighbours(account, metric, where, start, stop),
     )
 
 
@@ -102,9 +101,9 @@ def _days(account: Account, told: Told, start: int, stop: int) -> pd.DataFrame:
 
 
 def _series(account: Account, told: Told) -> Stack:
+    metric, where = told.known_in(account)
     # Of a change of the mix the whole account's rate is told, which no part's own explains.
-    where: Where = {} if told.kind == "mix" else told.where
-    stack = account.at(told.metric_in(account), where)
+    stack = account.at(metric, {} if told.kind == "mix" else where)
     if stack is None:
         raise FrameError(
             f"the frames tell nothing of {where_text(where)}; give those that were investigated"

@@ -287,4 +287,4 @@ def siblings(
     account = read_account(frames, holidays=holidays, until=until)
     if account is None:
         raise FrameError("the frames have no rows")
-    return neighbours(account, told.metric_in(account), told.where, *told.days_in(account))
+    return neighbours(account, *told.known_in(account), *told.days_in(account))

@@ -36,6 +36,11 @@ def neighbours(
     return _table(rows, ("level", "key", "where"))
 
 
+def place_for(metric: Metric, where: Where) -> Where:
+    """Return a place as a rate knows it: what is no machine's has no class of machines."""
+    return where if metric.bots else {one: where[one] for one in where if one != "bot"}
+
+
 def companions(
     account: Account, metric: Metric, where: Where, start: int, stop: int
 ) -> pd.DataFrame:
@@ -43,7 +48,8 @@ def companions(
     rows = []
     for other in METRICS:
         known = other != metric and account.gives(other)
-        numbers = _numbers(account, other, where, start, stop) if known else None
+        place = place_for(other, where)
+        numbers = _numbers(account, other, place, start, stop) if known else None
         if numbers is not None:
             rows.append({"metric": other.rate, "rate": rate_words(other), **numbers})
     return _table(rows, ("metric", "rate"))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mgframe.analysis.localising import Where
 from mgframe.analysis.metrics import METRICS, OPENS
+from mgframe.analysis.neighbours import place_for
 from mgframe.analysis.slices import Account, Metric
 from mgframe.errors import QueryError
 from mgframe.timespan import read_moment
@@ -31,10 +32,15 @@ class Told:
     start: pd.Timestamp
     end: pd.Timestamp
 
-    def metric_in(self, account: Account) -> Metric:
-        """Return what tells the place: of machines all opens where theirs alone are not known."""
-        alone = self.metric.rate != OPENS.rate or account.at(self.metric, self.where) is not None
-        return self.metric if alone or not self.metric.bots else OPENS
+    def known_in(self, account: Account) -> tuple[Metric, Where]:
+        """Return the rate and the place that an account knows.
+
+        Of machines these are all opens where theirs alone are not known, as by domain.
+        """
+        own = account.at(self.metric, self.where)
+        if own is not None or not self.metric.bots or self.metric.rate != OPENS.rate:
+            return self.metric, self.where
+        return OPENS, place_for(OPENS, self.where)
 
     def days_in(self, account: Account) -> tuple[int, int]:
         """Return the places of its days in an account: the first, and the one after the last.

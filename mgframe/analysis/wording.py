@@ -53,7 +53,7 @@ _NEXT_BY_KIND: Final = {
     "mix": "Nothing got worse in any part. Compare at equal mix: mg.compare(..., standardise=) or "
     "mg.attribute().",
 }
-_LEVEL_WORDS: Final = {"domain": "domains", "tag": "tags", "ip": "IPs"}
+_LEVEL_WORDS: Final = {"domain": "domains", "tag": "tags", "ip": "IPs", "bot": "bot classes"}
 #: What mg.failures() can be narrowed to, beside the domain.
 _FILTERS: Final = ("recipient_provider", "tag", "ip", "subaccount")
 #: Which failures tell most; of lost mail both do, for what is put off too long is given up.
@@ -124,9 +124,12 @@ def _head(finding: Finding) -> str:
     if finding.kind == "tracking":
         are, rate = ("are" if finding.ongoing else "were"), finding.metric.rate.split("_")[0]
         return f"Opens and clicks {_mail(finding.where)} {are} counted less: the unique {rate} rate"
-    if finding.kind == "bots" and not finding.metric.bots:
-        return f"All opens {_mail(finding.where)}"
-    return f"{_subject(finding.metric)} {_mail(finding.where)}"
+    return f"{_subject(finding.metric)}{_classes(finding.where)} {_mail(finding.where)}"
+
+
+def _classes(where: Where) -> str:
+    """Return of which machines opens or clicks are."""
+    return f" (bot class {_listed(where['bot'])})" if "bot" in where else ""
 
 
 def _subject(metric: Metric) -> str:
@@ -145,7 +148,7 @@ def _of_mix(finding: Finding, times: pd.DatetimeIndex) -> str:
 
 def _mail(where: Where) -> str:
     """Return of which mail: ``of mail to Gmail from news.example.com``."""
-    levels = sorted(where, key=lambda one: one not in PROVIDER_LEVELS)
+    levels = sorted(set(where) - {"bot"}, key=lambda one: (one not in PROVIDER_LEVELS, one))
     words = [f"{_LINKS.get(level, f'of {level}')} {_listed(where[level])}" for level in levels]
     return " ".join(["of mail", *words]) if words else "of the whole account"
 
@@ -183,7 +186,7 @@ def _size(finding: Finding, times: pd.DatetimeIndex) -> str:
 def _count(finding: Finding) -> str:
     words = _SUBJECTS[finding.metric.rate][1]
     if finding.kind == "bots":
-        words = "more of them" if finding.metric.bots else "more of them, by machines,"
+        words = "more of them"
     elif finding.kind == "tracking":
         words = f"{words} counted"
     return f"{finding.excess:,.0f} {words} than expected"
@@ -221,5 +224,5 @@ def sibling_words(where: Where, level: str) -> str:
             if plural != "domains"
             else (f"{_listed(names)} for other domains")
         )
-    word = {"domain": "the domain", "tag": "the tag", "ip": "the IP"}.get(owner, f"the {owner}")
+    word = {"ip": "the IP", "bot": "the bot class"}.get(owner, f"the {owner}")
     return f"{word}'s other {plural}" if plural != "domains" else f"{word} on other domains"

@@ -14,6 +14,8 @@ import pandas as pd
 from mgframe.analysis.causes import has_cause
 from mgframe.analysis.evidence import Evidence, evidence_of, metric_shown
 from mgframe.analysis.investigating import Frames
+from mgframe.analysis.metrics import OPENS
+from mgframe.analysis.neighbours import place_for
 from mgframe.analysis.rereading import Row, read_row
 from mgframe.analysis.wording import rate_words, where_text
 from mgframe.client import Client
@@ -109,12 +111,14 @@ class FindingView:
         moved, quiet = (self.companions[self.companions["moved"] == side] for side in (True, False))
         also, still = (self.siblings[self.siblings["moved"] == side] for side in (True, False))
         rates, keys = (["rate"], ["rate"]), (["level", "key"], ["key of", "name"])
-        place = where_text(read_row(self.finding).where)
+        told = read_row(self.finding)
+        place = where_text(place_for(OPENS, told.where))
+        of_all = "" if metric_shown(self.days, told) == told.metric else " (all opens)"
         sheets = [
             self._numbers(),
             sheet_of(f"Moved with it: other rates, {place}", moved, *rates, most=_MOST_ROWS),
-            sheet_of("Also moved on these days", also, *keys, most=_MOST_ROWS),
-            sheet_of("Also looked at, did not move", still, *keys, most=_MOST_ROWS),
+            sheet_of(f"Also moved on these days{of_all}", also, *keys, most=_MOST_ROWS),
+            sheet_of(f"Also looked at, did not move{of_all}", still, *keys, most=_MOST_ROWS),
             sheet_of(f"Did not move: other rates, {place}", quiet, *rates, most=_MOST_ROWS),
         ]
         return [sheet for sheet in sheets if sheet.rows]
@@ -122,7 +126,7 @@ class FindingView:
     def _numbers(self) -> Sheet:
         row, told = self.finding, read_row(self.finding)
         counts = (number(row[name]) for name in ("k", "expected", "excess"))
-        texts = (rate_words(metric_shown(self.days, told)), *numbers_of(row), *counts)
+        texts = (rate_words(told.metric), *numbers_of(row), *counts)
         place = "whole account" if told.kind == "mix" else where_text(told.where)
         title = f"{place}, {_span(told.start, told.end)} UTC{self._begun()}"
         return Sheet(title, ("rate", *NUMBER_HEADS, "counted (k)", "expected", "excess"), (texts,))

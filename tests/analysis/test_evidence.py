@@ -134,18 +134,33 @@ def test_the_keys_beside_it_are_those_of_siblings(
     pd.testing.assert_frame_equal(found.siblings, siblings(frames, row))
 
 
+def test_of_machines_the_class_is_told_beside_the_other_rates_of_its_place() -> None:
+    frames = frames_with(Plant("bots", {"recipient_provider": "Outlook"}, (70, 76), 0.25))
+    row = investigate(frames).loc[0]
+    assert (row["kind"], row["where"]) == ("bots", "recipient_provider=Outlook & bot=Apple")
+    assert row["sentence"].startswith("Opens by machines (bot class Apple) of mail to Outlook rose")
+    found = evidence_of(frames, row)
+    opens = frames[5].xs(("Outlook", "Apple"), level=("recipient_provider", "bot"))
+    assert list(found.days["k"][7:]) == opens["unique_opened"].tolist()[7:]
+    rates = found.companions.set_index("rate")
+    assert rates.loc["Unique open rate", "moved"]
+    assert not rates.loc["Delivery rate", "moved"]
+    assert set(found.siblings["level"]) == {"recipient_provider"}  # there is one class of machines
+
+
 def test_of_machines_all_opens_are_told_where_theirs_alone_are_not_known() -> None:
-    where = {"recipient_provider": "Outlook", "domain": "d0.example"}
+    where = {"domain": "d0.example", "recipient_provider": "Outlook"}
     frames = frames_with(Plant("bots", where, (70, 76), 0.5))
     row = investigate(frames).loc[0]
-    assert (row["kind"], json.loads(row["keys"])) == ("bots", {k: [v] for k, v in where.items()})
-    assert row["sentence"].startswith("All opens of mail to Outlook from d0.example rose from ")
+    keys = {**{level: [name] for level, name in where.items()}, "bot": ["Apple"]}
+    assert (row["kind"], json.loads(row["keys"])) == ("bots", keys)
     found = evidence_of(frames, row)
     assert found.days.attrs["mgframe"]["all_opens"]
-    assert found.days.loc[row["start"] : row["end"], "k"].sum() == pytest.approx(row["k"])
-    assert "Unique open rate" not in set(found.companions["rate"])
+    opens = frames[0].xs(tuple(where.values()), level=tuple(where))["unique_opened"]
+    assert list(found.days["k"][7:]) == opens.tolist()[7:]
     assert set(found.siblings["level"]) == set(where)
     assert not found.siblings["moved"].any()
+    pd.testing.assert_frame_equal(found.siblings, siblings(frames, row))
 
 
 def test_of_a_change_of_the_mix_the_whole_account_is_told() -> None:
