@@ -20,7 +20,7 @@ from mgframe.summing import Booleans
 from mgframe.vocabulary import OVERLAPPING_LEVELS, PROVIDER_LEVELS
 
 #: How far an interval must lie from chance.
-LIMIT: Final = 4.7
+LIMIT: Final = 4.8
 #: How many intervals there are to choose among, counted as if they were independent.
 CHOICES: Final = 700
 #: How many incidents a family is searched for.
@@ -40,6 +40,7 @@ _MADE_UP: Final = 0.5
 _MOST_OF_IT: Final = 0.5
 #: How much of both intervals must be common, for the place's own to be the better one.
 _LIKE: Final = 0.3
+_NEARLY_ALL: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -270,14 +271,19 @@ def _place(account: Account, stack: Stack, own: Hunt, row: int, found: Sequence[
 
 
 def _own_days(account: Account, stack: Stack, start: int, stop: int, since: int) -> Hunt:
-    """Return the interval of a place itself, where it is that of the slice it was found in."""
+    """Return the interval of a place itself, where it is that of the slice it was found in.
+
+    It is where both are much alike, or where it lies in the slice's and holds nearly all of what
+    the place has too much there: another incident may have made the slice's longer.
+    """
+    given = measure(stack, account.calendar, np.array([start]), np.array([stop]))
     found = hunt(stack, account.calendar, since, stack.metric.worse)
     first, last = int(found.start[0]), int(found.stop[0])
     common = max(min(last, stop) - max(first, start), 0)
     alike = common / max(max(last, stop) - min(first, start), 1) >= _LIKE
-    if alike and found.z[0] * stack.metric.worse > 0:
-        return found
-    return measure(stack, account.calendar, np.array([start]), np.array([stop]))
+    held = (found.k - found.expected)[0] / ((given.k - given.expected)[0] or np.inf)
+    inside = common == last - first and held >= _NEARLY_ALL
+    return found if (alike or inside) and found.z[0] * stack.metric.worse > 0 else given
 
 
 def describe(account: Account, stack: Stack, own: Hunt, row: int, where: Where) -> Finding:

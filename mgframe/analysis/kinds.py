@@ -25,9 +25,10 @@ _CHANCE: Final = 2.0
 _FALL: Final = -0.05
 #: So much of two findings' days must be common for one to follow from the other.
 _SAME_DAYS: Final = 0.5
-#: How far another mix must lie from chance; of few days, which may be those of a single large
-#: send, further; and how far it must move a rate, as a share of the smallest effect that matters.
+#: How far another mix must lie from chance; of few days, which may be those of a large send,
+#: further; and how far it must move a rate, as a share of the smallest effect that matters.
 _MIX_LIMIT: Final = 3.4
+_LEAST_DAYS: Final = 3
 _FEW_DAYS: Final = 5
 _FEW_DAYS_LIMIT: Final = 5.0
 _MIX_EFFECT: Final = 0.75
@@ -167,7 +168,8 @@ def _mix(account: Account, metric: Metric, cube: Cube, since: int) -> Finding | 
     stack = Stack(metric, ((),), n * share, n, np.zeros_like(n), np.zeros_like(n))
     own = hunt(stack, account.calendar, since)
     length = int(own.stop[0] - own.start[0])
-    if abs(own.z[0]) < (_MIX_LIMIT if length >= _FEW_DAYS else _FEW_DAYS_LIMIT):
+    limit = _MIX_LIMIT if length >= _FEW_DAYS else _FEW_DAYS_LIMIT
+    if length < _LEAST_DAYS or abs(own.z[0]) < limit:
         return None
     moved = abs(own.k[0] - own.expected[0]) / max(own.n[0], 1e-9)
     where = _driver(cube, own.inside[0], float(np.sign(own.z[0])))

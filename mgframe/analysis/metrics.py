@@ -49,11 +49,17 @@ LESS_TELLING: Final = {
 }
 
 #: By how many standard deviations more a rate that jumps by itself must depart.
-STRICTER: Final = {"deferral_rate": 1.0, "open_rate": 0.3, "click_rate": 0.3, "machine_opens": 0.3}
+STRICTER: Final = {
+    "deferral_rate": 1.2,
+    "open_rate": 0.4,
+    "click_rate": 0.4,
+    "machine_opens": 0.2,
+    "machine_clicks": 0.2,
+}
 
 #: Where a rate goes wrong at a level in particular: bad addresses and complaints come with a list,
-#: and lists are mailed under tags; who is refused is a sender. By the part of a key's price, below 0
-#: where a place with the key is likelier than one without.
+#: and lists are mailed under tags; who is refused is a sender. By the part of a key's price, which
+#: is below 0 where a place with the key is likelier than one without.
 LIKELY: Final[dict[str, dict[str, float]]] = {
     "block_rate": {"tag": 2.0},
     "hard_bounce_rate": {"tag": -0.1},

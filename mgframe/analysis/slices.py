@@ -163,12 +163,12 @@ class Account:
         )
 
     @cached_property
-    def _known(self) -> dict[str, list[Cube]]:
+    def _known(self) -> dict[Metric, list[Cube]]:
         return {}
 
     def cubes(self, metric: Metric) -> list[Cube]:
         """Return both counts in every table that has them."""
-        key = f"{metric.numerator}/{metric.denominator}/{metric.bots}/{metric.failing}"
+        key = replace(metric, name="", rate="", worse=1)
         if key not in self._known:
             self._known[key] = (
                 self._machine_cubes(metric)
