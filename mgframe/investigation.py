@@ -75,8 +75,9 @@ def investigate(
     notes : bool, default False
         Add rows of kind ``"note"`` for what is no incident: changes of volume, rates that got
         better, the open bucket.
-    limit : float, default 5.0
-        How far an incident must lie from chance, as a normal deviate.
+    limit : float, default 4.7
+        How far an incident must lie from chance, as a normal deviate; rates that jump by
+        themselves (deferrals, opens) and single days must lie a little further.
     holidays : list of dates, optional
         Days that are neither learnt from nor judged.
     until : str or datetime, optional
@@ -130,9 +131,11 @@ def investigate(
     -----
     Each slice (a domain, a provider, a tag, an IP, the account) of each rate is compared with what
     the usual rates of its cells give for the day's mix of mail. The strongest interval of days is
-    taken where it lies 5 standard deviations from what the slice strays by itself and reaches the
-    smallest effect that matters; its place is found by taking every other slice away; what it
-    explains is taken from the others, and the search goes on.
+    taken where it lies `limit` standard deviations from what the slice strays by itself and reaches
+    the smallest effect that matters. Its place is the one under which the counts of all tables are
+    the most likely, a short description before a long one; what it explains is taken from the
+    others, and the search goes on. Machines are looked at by class, and put down to a domain where
+    all opens tell which.
 
     A client is asked for the cause of the first three findings about failed deliveries: the newest
     500 log lines of the place and its days, where Mailgun still keeps them (1 to 30 days, by plan),

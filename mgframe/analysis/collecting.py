@@ -20,7 +20,7 @@ from mgframe.summing import Booleans
 from mgframe.vocabulary import OVERLAPPING_LEVELS, PROVIDER_LEVELS
 
 #: How far an interval must lie from chance.
-LIMIT: Final = 4.8
+LIMIT: Final = 4.7
 #: How many intervals there are to choose among, counted as if they were independent.
 CHOICES: Final = 700
 #: How many incidents a family is searched for.

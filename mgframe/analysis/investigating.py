@@ -12,6 +12,7 @@ import pandas as pd
 
 from mgframe.analysis.causes import check_failures, leading_cause, with_causes
 from mgframe.analysis.collecting import LIMIT, Finding, chance, collect
+from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.kinds import folded, mixes, with_kind
 from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.neighbours import neighbours, quiet_words
@@ -114,7 +115,7 @@ def _days(within: object) -> int:
 
 def _read_limit(limit: object) -> None:
     if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
-        raise QueryError(f"limit={limit!r} must be a number of standard deviations, such as 5.0")
+        raise QueryError(f"limit={limit!r} must be a number of standard deviations, such as 4.7")
 
 
 def _cannot(account: Account) -> list[str]:
@@ -156,11 +157,8 @@ def _with_q(found: Sequence[Finding], p: Floats) -> list[Finding]:
     """Return the findings with Benjamini and Hochberg's q over all series."""
     if not found:
         return []
-    from scipy.stats import false_discovery_control
-
     own = np.array([float(chance(np.array([one.z]))[0]) for one in found])
-    every = np.clip(np.concatenate([own, p]), 1e-300, 1.0)
-    q = false_discovery_control(every)[: len(own)]
+    q = q_values(np.clip(np.concatenate([own, p]), 1e-300, 1.0))[: len(own)]
     return [replace(one, q=float(value)) for one, value in zip(found, q, strict=True)]
 
 

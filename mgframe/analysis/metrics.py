@@ -50,7 +50,7 @@ LESS_TELLING: Final = {
 
 #: By how many standard deviations more a rate that jumps by itself must depart.
 STRICTER: Final = {
-    "deferral_rate": 1.2,
+    "deferral_rate": 1.1,
     "open_rate": 0.4,
     "click_rate": 0.4,
     "machine_opens": 0.2,
