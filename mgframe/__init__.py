@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     )
     from mgframe.recording.evidence import record
     from mgframe.recording.replaying import replay
+    from mgframe.reporting.writing import report
     from mgframe.reshaping import long, sum, top, where, wide
     from mgframe.settling import complete, settled
     from mgframe.showcase import demo
@@ -168,6 +169,7 @@ _HOMES = {
         "where",
         "wide",
     ),
+    "reporting.writing": ("report",),
     "settling": (
         "complete",
         "settled",
@@ -254,6 +256,7 @@ __all__ = [
     "reconcile",
     "record",
     "replay",
+    "report",
     "resample",
     "settled",
     "show",

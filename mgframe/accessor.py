@@ -66,6 +66,8 @@ class MgAccessor(OfFrame):
     changepoints = Later("mgframe.analysis.dating")
     investigate = Later("mgframe.investigation")
 
+    report = Later("mgframe.reporting.writing")
+
     @property
     def plot(self) -> PlotAccessor:
         """Plots of the frame: counts, rates, funnel, heatmap; loads matplotlib."""

@@ -63,6 +63,7 @@ auditing differing
 cause_asking
 inquiry investigation
 showing
+reporting
 simulator
 showcase
 accessor
