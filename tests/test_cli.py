@@ -246,10 +246,16 @@ def test_the_readmes_commands_run(
         README.read_text(encoding="utf-8").partition("## Command line")[2].partition("\n## ")[0]
     )
     lines = re.findall(r"^mgframe (.+)$", section, re.MULTILINE)
-    assert {line.split()[0] for line in lines} >= {"fetch", "plan", "reconcile", "explain"}
+    assert {line.split()[0] for line in lines} >= {
+        "fetch",
+        "plan",
+        "investigate",
+        "reconcile",
+        "explain",
+    }
     monkeypatch.chdir(tmp_path)
     for line in lines:
-        assert main(shlex.split(line)) == 0, line
+        assert main(shlex.split(line)) == (3 if line.startswith("investigate") else 0), line
         capsys.readouterr()
     assert {path.name for path in tmp_path.iterdir()} == {"gmail.csv", "domains.jsonl"}
 

@@ -1,17 +1,82 @@
-"""``mgframe reconcile``: code 3 where there is something to look at."""
+"""``mgframe investigate`` and ``mgframe reconcile``: code 3 where there is something to look at."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import mgframe as mg
 from mgframe.cli import main
-from mgframe.simulator import Server
+from mgframe.cli.checking import sentences
+from mgframe.simulator import Model, Server
 from mgframe.simulator.faults import Fault
 
 Serving = Callable[..., tuple[Server, mg.Client]]
+INVESTIGATE = ["investigate", "--simulated"]
+
+
+@pytest.fixture(scope="module")
+def found(demo: mg.Client) -> pd.DataFrame:
+    """What the demo account's investigation finds."""
+    table = mg.investigate(client=demo)
+    assert len(table)
+    return table
+
+
+def test_findings_are_told_in_sentences_with_what_to_check_next(
+    found: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(INVESTIGATE) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"1. {found.loc[0, 'sentence']}"
+    assert lines[1] == f"   Next: {found.loc[0, 'next_check']}"
+    assert lines[-1] == "SIMULATED: the numbers are invented"
+
+
+def test_findings_as_data_are_the_table(
+    found: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "findings.jsonl"
+    assert main([*INVESTIGATE, "-o", str(path)]) == 3
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["sentence"] for row in rows] == found["sentence"].tolist()
+    assert [row["change"] for row in rows] == pytest.approx(found["change"].tolist())
+    assert capsys.readouterr().out == ""
+
+
+def test_an_account_without_incidents_is_code_0(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, client = serving(Model(incidents=(), now=datetime(2026, 11, 16, 9, 30)))  # noqa: DTZ001
+    monkeypatch.setattr("mgframe.showcase.demo", lambda: client)
+    assert main(INVESTIGATE) == 0
+    assert capsys.readouterr().out.startswith("Nothing stands out.")
+
+
+def test_what_is_no_incident_is_told_but_is_no_finding(found: pd.DataFrame) -> None:
+    noted = found.assign(kind="note")
+    assert sentences(noted).startswith(f"1. {found.loc[0, 'sentence']}")
+    assert sentences(found.iloc[:0]).startswith("Nothing stands out.")
+
+
+def test_an_outage_is_code_1_and_no_all_clear(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, client = serving()
+    monkeypatch.setattr("mgframe.showcase.demo", lambda: client)
+    server.faults.append(Fault("502", path="/v1/analytics", times=999))
+    assert main(INVESTIGATE) == 1
+    assert capsys.readouterr().out == ""
+
+
+# ---------------------------------------------------------------- reconcile
+
+
 RECONCILE = ["reconcile", "--last", "7d", "--simulated"]
 
 

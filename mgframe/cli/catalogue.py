@@ -49,6 +49,7 @@ FETCHES: Final = {
 
 #: What asks many questions at once: commands of their own, and planned like a fetch.
 INQUIRIES: Final = {
+    "investigate": Fetch("investigation", "what went wrong, best first", "--last 90d"),
     "reconcile": Fetch("inquiry", "all views of the account, compared", "--last 14d"),
 }
 

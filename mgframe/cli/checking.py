@@ -1,14 +1,69 @@
-"""``mgframe reconcile``: whether the account agrees with itself."""
+"""``mgframe investigate`` and ``mgframe reconcile``: whether there is anything to look at."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from mgframe.cli.connecting import add_connection, connect
 from mgframe.cli.options import add_options, arguments_of
-from mgframe.cli.output import Output, add_output
+from mgframe.cli.output import Output, add_output, file_of, is_simulated
 from mgframe.cli.parser import Parser, examples
-from mgframe.cli.speaking import FINDINGS, FINE, note
+from mgframe.cli.speaking import FINDINGS, FINE, SIMULATED, note
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What is said in Python alone.
+NOT_HERE: Final = ("frames", "failures")
+
+
+def fill_investigate(parser: Parser) -> None:
+    """Add the options of ``mgframe investigate``."""
+    from mgframe.investigation import investigate
+
+    parser.description = (
+        "Say what went wrong, best first: one incident, its cause as far as the servers say it,\n"
+        "and what to check next. Code 3 where anything was found."
+    )
+    parser.epilog = examples(
+        "mgframe investigate --simulated", "mgframe investigate --last 60d -o findings.csv"
+    )
+    add_options(parser, investigate, skip=NOT_HERE)
+    add_connection(parser)
+    add_output(parser, default="by default sentences")
+    parser.set_defaults(run=_investigate)
+
+
+def _investigate(parsed: argparse.Namespace) -> int:
+    from mgframe.framing import meta_of
+    from mgframe.investigation import investigate
+
+    output = Output.of(parsed) if parsed.format or file_of(parsed) else None
+    with connect(parsed) as client:
+        found = investigate(**arguments_of(parsed, investigate, skip=NOT_HERE), client=client)
+    if output is None:
+        sys.stdout.write(sentences(found))
+    else:
+        output.write(found)
+    for text in meta_of(found).get("cannot_tell", ()):
+        note(text)
+    return FINDINGS if (found["kind"] != "note").any() else FINE
+
+
+def sentences(found: pd.DataFrame) -> str:
+    """Return findings as they are told: numbered, each with what to check next."""
+    rows = enumerate(found.to_dict("records"), start=1)
+    lines = [line for number, row in rows for line in _told(number, row)]
+    lines = lines or ["Nothing stands out."]
+    return "\n".join([*lines, *([SIMULATED] if is_simulated(found) else []), ""])
+
+
+def _told(number: int, row: Mapping[Any, Any]) -> list[str]:
+    following = [f"   Next: {row['next_check']}"] if row["next_check"] else []
+    return [f"{number}. {row['sentence']}", *following]
 
 
 def fill_reconcile(parser: Parser) -> None:

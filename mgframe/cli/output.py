@@ -29,7 +29,9 @@ _SUFFIXES: Final = {
 _ROWS: Final = 60
 
 
-def add_output(parser: Parser) -> None:
+def add_output(
+    parser: Parser, *, default: str = "by default a table on a terminal, else csv"
+) -> None:
     """Add the options that say where the data go."""
     group = parser.add_argument_group("where the data go")
     group.add_argument(
@@ -42,7 +44,7 @@ def add_output(parser: Parser) -> None:
     group.add_argument(
         "--format",
         choices=FORMATS,
-        help="by default a table on a terminal, else csv; parquet needs pyarrow",
+        help=f"{default}; parquet needs pyarrow",
     )
 
 
