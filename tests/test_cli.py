@@ -35,6 +35,10 @@ PAGES = [
 ]
 
 
+#: Pages whose examples take seconds.
+SLOW = [["report"], ["investigate"]]
+
+
 def running(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "mgframe", *arguments]
 
@@ -219,7 +223,7 @@ def test_every_help_page_explains_each_option_and_has_an_example(
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=pytest.mark.slow) if p[:1] == ["demo"] else p for p in PAGES],
+    [pytest.param(p, marks=pytest.mark.slow) if p[:1] in SLOW else p for p in PAGES],
     ids=" ".join,
 )
 def test_the_examples_of_a_help_page_run(
@@ -239,6 +243,7 @@ def test_the_examples_of_a_help_page_run(
         assert out or any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_readmes_commands_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,6 +252,7 @@ def test_the_readmes_commands_run(
     )
     lines = re.findall(r"^mgframe (.+)$", section, re.MULTILINE)
     assert {line.split()[0] for line in lines} >= {
+        "report",
         "fetch",
         "plan",
         "investigate",
@@ -257,7 +263,11 @@ def test_the_readmes_commands_run(
     for line in lines:
         assert main(shlex.split(line)) == (3 if line.startswith("investigate") else 0), line
         capsys.readouterr()
-    assert {path.name for path in tmp_path.iterdir()} == {"gmail.csv", "domains.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "gmail.csv",
+        "domains.jsonl",
+        "weekly.html",
+    }
 
 
 def test_no_help_page_and_no_message_takes_a_key(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,7 +98,7 @@ def test_keys_can_be_judged_together() -> None:
 
 def test_a_frame_without_rows_fails_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert not fails(table_of([OVER]).iloc[:0])
-    assert "the frame has no rows" in capsys.readouterr().err
+    assert "there are no rows" in capsys.readouterr().err
 
 
 def test_an_alarm_about_another_limit_of_the_same_rate_does_not_speak_for_this_one() -> None:

@@ -34,21 +34,29 @@ class Alarm(NamedTuple):
 def add_alarms(parser: Parser) -> None:
     """Add ``--fail-on`` and ``--fail-by``."""
     group = parser.add_argument_group("what ends with code 3")
-    group.add_argument(
-        "--fail-on",
-        action="append",
-        type=read_alarm,
-        default=[],
-        metavar="RATE>LIMIT:over",
-        help="such as 'complaint_rate>0.1%%:over' or 'delivery_rate<95%%:under' (in quotes, for "
-        "the shell), repeated as needed: of the last 7 complete days, where the whole interval "
-        "lies beyond the limit. What is undetermined never fails",
+    add_fail_on(
+        group,
+        "such as 'complaint_rate>0.1%%:over' or 'delivery_rate<95%%:under' (in quotes, for the "
+        "shell), repeated as needed: of the last 7 complete days, where the whole interval lies "
+        "beyond the limit. What is undetermined never fails",
     )
     group.add_argument(
         "--fail-by",
         type=values,
         metavar="KEY[,...]",
         help="the keys to judge apart, by default all; 'all' judges everything as one",
+    )
+
+
+def add_fail_on(group: argparse._ArgumentGroup, text: str) -> None:
+    """Add ``--fail-on``."""
+    group.add_argument(
+        "--fail-on",
+        action="append",
+        type=read_alarm,
+        default=[],
+        metavar="RATE>LIMIT:over",
+        help=text,
     )
 
 
@@ -95,11 +103,21 @@ def breached(frame: pd.DataFrame, parsed: argparse.Namespace) -> bool:
 
     by = [] if parsed.fail_by == "all" else parsed.fail_by
     table = thresholds(frame, [(alarm.rate, alarm.limit) for alarm in parsed.fail_on], by=by)
-    sentences = [text for alarm in parsed.fail_on for text in _failing(table, alarm)]
+    return tell(table, parsed.fail_on)
+
+
+def tell(table: pd.DataFrame, alarms: list[Alarm]) -> bool:
+    """Say what a table of verdicts has for alarms, and return whether any limit is breached."""
+    if not alarms:
+        return False
+    sentences = [text for alarm in alarms for text in _failing(table, alarm)]
     for sentence in sentences:
         say(sentence)
-    counted = ", ".join(f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())
-    note(f"verdicts of --fail-on: {counted or 'none, for the frame has no rows'}")
+    limits = {(alarm.rate, alarm.limit) for alarm in alarms}
+    about = [pair in limits for pair in zip(table["metric"], table["limit"], strict=True)]
+    counts = table["verdict"][about].value_counts()
+    counted = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    note(f"verdicts of --fail-on: {counted or 'none, for there are no rows'}")
     return bool(sentences)
 
 

@@ -23,6 +23,7 @@ COMMANDS: Final = (
     Command("demo", "showing", "fetch, print and plot a simulated account; needs no key"),
     Command("fetch", "fetching", "ask any fetch function; CSV, Parquet, JSON lines or a table"),
     Command("plan", "fetching", "show what a fetch would send, and send nothing"),
+    Command("report", "reporting", "write a report into one file: the Monday job"),
     Command("investigate", "checking", "what went wrong, in sentences, best first"),
     Command("reconcile", "checking", "do all views of the account agree?"),
     Command("explain", "showing", "say what a count, a rate, a key or an SMTP code means"),
