@@ -47,7 +47,7 @@ from mgframe.exchange import (
     user_agent,
     without_tags,
 )
-from mgframe.progress import watched
+from mgframe.progress import Watch, watched
 from mgframe.settings import (
     KEY_VARIABLES,
     REGION_VARIABLES,
@@ -182,6 +182,7 @@ class Client:
         keep_errors: bool = False,
         progress: bool | None = None,
         read: Callable[[Answer], Answer] | None = None,
+        watch: Watch | None = None,
     ) -> list[Answer | MgframeError]:
         """Send calls side by side and return what came, in the order of `calls`.
 
@@ -198,8 +199,13 @@ class Client:
         read : callable, optional
             What to make of each answer as soon as it comes; its :class:`ResponseError` is the
             answer's.
+        watch : Watch, optional
+            Who is told how far it is, and may cancel: then ``CancelledError`` of
+            :mod:`concurrent.futures` is raised where anything was still to be sent.
         """
         todo, stop = list(calls), threading.Event()
+        if watch is not None:
+            watch.begin(len(todo), stop)
         kept = (ApiError, TransportError, ResponseError) if keep_errors else ()
 
         def outcome(call: Call) -> Answer | MgframeError:
@@ -207,6 +213,9 @@ class Client:
                 return self._send(call, stop, read)
             except kept as error:
                 return error
+            finally:
+                if watch is not None:
+                    watch.step()
 
         if len(todo) < 2:
             return [outcome(call) for call in todo]
@@ -450,7 +459,7 @@ _random = random.random
 
 def _pause(seconds: float, stop: threading.Event) -> None:
     if stop.wait(seconds):
-        raise CancelledError("another call failed first")
+        raise CancelledError("another call failed first, or the fetch was cancelled")
 
 
 def _back_off(attempt: int) -> float:

@@ -27,7 +27,9 @@ from __future__ import annotations
 import difflib
 import inspect
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class MgframeError(Exception):
@@ -135,8 +137,30 @@ def suggestion(name: object, choices: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+_GATHERED: ContextVar[list[str] | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def gathered() -> Iterator[list[str]]:
+    """Collect what this thread warns of, each text once, in place of warning.
+
+    For a caller that shows the texts itself. What `warnings` offers for it changes the whole
+    process, so that two threads get in each other's way.
+    """
+    texts: list[str] = []
+    token = _GATHERED.set(texts)
+    try:
+        yield texts
+    finally:
+        _GATHERED.reset(token)
+
+
 def warn(text: str, category: type[Warning] = MgframeWarning) -> None:
     """Warn at the line outside mgframe that led here, so that each caller sees it once."""
+    texts = _GATHERED.get()
+    if texts is not None:
+        texts += [text] if text not in texts else []
+        return
     frame, depth = inspect.currentframe(), 1
     while frame is not None and frame.f_globals.get("__name__", "").startswith("mgframe."):
         frame, depth = frame.f_back, depth + 1

@@ -28,6 +28,7 @@ from mgframe.errors import (
     warn,
 )
 from mgframe.exchange import name_of
+from mgframe.progress import Watch
 
 P = ParamSpec("P")
 
@@ -130,7 +131,7 @@ def fetch(ask: Callable[P, Question]) -> Callable[P, pd.DataFrame]:
 
     @functools.wraps(ask)
     def fetched(*args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        return _run(ask(*args, **kwargs))
+        return run(ask(*args, **kwargs))
 
     signature = inspect.signature(ask).replace(return_annotation=pd.DataFrame)
     fetched.__signature__ = signature  # type: ignore[attr-defined]
@@ -150,11 +151,16 @@ def client_of(client: Client | None) -> Client:
     return client
 
 
-def _run(question: Question) -> pd.DataFrame:
+def run(question: Question, watch: Watch | None = None) -> pd.DataFrame:
+    """Send a question's calls, and what it asks further, and return its frame."""
     while True:
         keep = question.on_error == "warn"
         outcomes = question.client.send_all(
-            question.calls, keep_errors=keep, progress=question.progress, read=question.read
+            question.calls,
+            keep_errors=keep,
+            progress=question.progress,
+            read=question.read,
+            watch=watch,
         )
         result = _finished(question, dict(zip(question.calls, outcomes, strict=True)))
         if isinstance(result, pd.DataFrame):

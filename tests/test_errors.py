@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 import types
 import warnings
 
@@ -16,6 +17,7 @@ from mgframe.errors import (
     MgframeError,
     MgframeWarning,
     RateLimited,
+    gathered,
     suggestion,
     warn,
 )
@@ -109,3 +111,30 @@ def test_the_tree_is_drawn_with_the_statuses() -> None:
         "ServerError": "5xx",
     }.items():
         assert re.search(rf"{name} +{status}", drawn)
+
+
+def test_gathered_warnings_are_texts_and_no_warnings():
+    with gathered() as texts:
+        warn("first")
+        warn("second")
+        warn("first")
+    assert texts == ["first", "second"]
+    with pytest.warns(MgframeWarning, match="third"):
+        warn("third")
+    assert texts == ["first", "second"]
+
+
+def test_a_thread_gathers_its_own_warnings_only():
+    found: list[list[str]] = []
+
+    def other() -> None:
+        with gathered() as texts:
+            warn("of the other thread")
+        found.append(texts)
+
+    with gathered() as texts:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert texts == []
+    assert found == [["of the other thread"]]
