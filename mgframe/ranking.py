@@ -45,9 +45,10 @@ def ranked_keys(frame: pd.DataFrame, level: str) -> list[str]:
     """Return the keys of a level: the largest first, equal ones by name, ``"(other)"`` last."""
     labels = plain_labels(frame, level)
     size = size_column(frame, level)
-    keys = sorted(str(key) for key in labels.unique())
-    if size is not None:
+    if size is None:
+        keys = sorted(str(key) for key in labels.unique())
+    else:
         sums = frame[size].groupby(labels).sum()
         totals = dict(zip(sums.index.astype(str), sums.tolist(), strict=True))
-        keys = sorted(keys, key=lambda key: -totals.get(key, 0))
+        keys = sorted(sorted(totals), key=lambda key: -totals[key])
     return sorted(keys, key=lambda key: key == OTHER_KEYS)

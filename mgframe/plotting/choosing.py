@@ -85,8 +85,10 @@ def choose(frame: pd.DataFrame, *, by: str | None, top: int) -> Chosen:
     ranked = ranked_keys(frame, level)
     if len(ranked) <= top + (OTHER_KEYS in ranked):
         return Chosen(frame, level, ranked, len(ranked))
-    cut = largest(frame, top, by=level, other=level not in OVERLAPPING_LEVELS)
-    return Chosen(cut, level, ranked_keys(cut, level), len(ranked))
+    has_rest = level not in OVERLAPPING_LEVELS
+    cut = largest(frame, top, by=level, other=has_rest)
+    named = [key for key in ranked[:top] if key != OTHER_KEYS]
+    return Chosen(cut, level, [*named, OTHER_KEYS] if has_rest else named, len(ranked))
 
 
 def one_reading(frame: pd.DataFrame) -> pd.DataFrame:
