@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from mgframe.directory import domains, subaccounts, tags
     from mgframe.engaging import engagement
     from mgframe.explaining import explain
+    from mgframe.explorer.exploring import explore
     from mgframe.filtering import contains, is_not, not_contains
     from mgframe.inquiry import parity, reconcile
     from mgframe.investigation import investigate
@@ -115,6 +116,7 @@ _HOMES = {
     ),
     "engaging": ("engagement",),
     "explaining": ("explain",),
+    "explorer.exploring": ("explore",),
     "filtering": (
         "contains",
         "is_not",
@@ -236,6 +238,7 @@ __all__ = [
     "engagement",
     "expired_rate",
     "explain",
+    "explore",
     "failures",
     "grouped_totals",
     "hard_bounce_rate",

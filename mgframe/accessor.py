@@ -68,6 +68,8 @@ class MgAccessor(OfFrame):
 
     report = Later("mgframe.reporting.writing")
 
+    explore = Later("mgframe.explorer.exploring")
+
     @property
     def plot(self) -> PlotAccessor:
         """Plots of the frame: counts, rates, funnel, heatmap; loads matplotlib."""

@@ -18,7 +18,10 @@ from mgframe.vocabulary import RATES
 RESHAPING = ["sum", "where", "top", "resample", "local_days", "by_age", "wide", "long"]
 RESHAPING += ["complete", "settled", "engagement"]
 ANALYSIS = ["thresholds", "compare", "attribute", "anomalies", "changepoints", "investigate"]
-METHODS = {name: getattr(mg, name) for name in ["rates", *RATES, *RESHAPING, *ANALYSIS, "report"]}
+METHODS = {
+    name: getattr(mg, name)
+    for name in ["rates", *RATES, *RESHAPING, *ANALYSIS, "report", "explore"]
+}
 
 
 @pytest.fixture

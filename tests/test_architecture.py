@@ -64,6 +64,7 @@ cause_asking
 inquiry investigation
 showing
 reporting
+explorer
 simulator
 showcase
 accessor

@@ -40,6 +40,9 @@ OPEN_NOTE: Final = "Hollow and dashed: open bucket, still counting."
 #: Inches of a new figure of lines.
 LINES_SIZE: Final = (9.0, 4.2)
 
+#: How a title is written.
+TITLE: Final[dict[str, Any]] = {"fontsize": "medium", "fontweight": "bold"}
+
 _NOTE_WIDTH: Final = 100
 _TITLE_WIDTH: Final = 60
 
@@ -117,7 +120,7 @@ def finish(ax: Axes, frame: pd.DataFrame, *, title: str, xlabel: str, notes: Ite
     lines = [xlabel, *(wrapped(note, _NOTE_WIDTH) for note in dict.fromkeys(told))]
     ax.set_xlabel("\n".join(line for line in lines if line), loc="left", fontsize="small")
     ax.xaxis.label.set_color(TEXT_GREY)
-    ax.set_title(title, loc="left", fontsize="medium", fontweight="bold")
+    ax.set_title(title, loc="left", **TITLE)
     if is_simulated(frame):
         _mark_simulated(ax)
 

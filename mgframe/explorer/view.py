@@ -1,0 +1,343 @@
+"""The widgets: they show a session's sight and pass choices on; core ipywidgets only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import ipywidgets as w
+
+from mgframe.explorer.choice import ALL, ORDERS, PRESETS, TOGETHER, Choice, span_of
+from mgframe.explorer.offer import Offer, key_title, measure_title
+from mgframe.explorer.page import STYLE, cells, heading, notes_text, problem_text, totals_text
+from mgframe.explorer.picker import Picker
+from mgframe.explorer.session import Session
+from mgframe.metrics_asking import METRICS_KEYS
+
+_ORDER_WORDS: Final = {
+    "largest": "largest first",
+    "lowest": "lowest first",
+    "highest": "highest first",
+    "name": "by name",
+}
+#: Rows of a page of the table.
+_ROWS: Final = 12
+_NONE: Final = "-"
+
+
+class View:
+    """The widgets of one session; `root` is what is shown."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._filling = False
+        self._page = 0
+        self._make_controls()
+        self._make_output()
+        self.root = self._laid_out()
+        session.changed, session.progressed = self._show, self._progress
+        self._show()
+
+    # ------------------------------------------------------------ what there is to choose
+
+    def _make_controls(self) -> None:
+        self._group = [
+            self._dropdown(name, [], lambda _: self._choose_group()) for name in ("Fetch by", "and")
+        ]
+        self._window = self._dropdown("Window", [], self._choose_window)
+        self._first, self._last = (
+            self._watched(
+                w.DatePicker(description=text, layout=_width("200px"), style=_label()),
+                lambda _: self._choose_days(),
+            )
+            for text in ("from", "to")
+        )
+        self._resolution = self._dropdown("Resolution", [], lambda v: self._choose(resolution=v))
+        self._compare = self._tick(
+            "compare with the days before", lambda v: self._choose(compare=v)
+        )
+        self._partial = self._tick("with today, still counting", lambda v: self._choose(partial=v))
+        self._kind = self._watched(
+            w.ToggleButtons(options=["Rates", "Counts"], style={"button_width": "70px"}),
+            self._choose_kind,
+        )
+        self._measure = self._dropdown("Measure", [], lambda v: self._choose(measure=v), "300px")
+        self._by = self._dropdown("By", [], lambda v: self._choose(by=v, focus=None))
+        self._order = self._dropdown(
+            "Table",
+            [(_ORDER_WORDS[name], name) for name in ORDERS],
+            lambda v: self._choose(order=v),
+        )
+        self._pickers: dict[str, Picker] = {}
+        self._picked = w.VBox(layout=w.Layout(width="230px", flex="0 0 auto"))
+
+    def _dropdown(
+        self, text: str, options: list[Any], chosen: Callable[[Any], None], width: str = "200px"
+    ) -> w.Dropdown:
+        made = w.Dropdown(description=text, options=options, layout=_width(width), style=_label())
+        return self._watched(made, chosen)
+
+    def _tick(self, text: str, chosen: Callable[[Any], None]) -> w.Checkbox:
+        made = w.Checkbox(description=text, indent=False, layout=_width("auto"))
+        return self._watched(made, chosen)
+
+    def _watched(self, widget: Any, chosen: Callable[[Any], None]) -> Any:
+        """Pass on what the user chooses, not what is filled in here."""
+
+        def passed(change: Any) -> None:
+            if not self._filling:
+                chosen(change["new"])
+
+        widget.observe(passed, "value")
+        return widget
+
+    # ------------------------------------------------------------ what is shown
+
+    def _make_output(self) -> None:
+        self._problem = w.HTML(layout=w.Layout(display="none"))
+        self._again = _button("Try again", lambda: self._session.try_again())
+        self._bar = w.IntProgress(layout=_width("260px"))
+        self._so_far = w.Label()
+        self._cancel = _button("Cancel", lambda: self._session.cancel())
+        self._fetching = w.HBox([self._bar, self._so_far, self._cancel])
+        self._totals = w.HTML()
+        self._back = _button("", lambda: self._choose(focus=None))
+        self._chart = w.Image(format="png", layout=w.Layout(max_width="100%"))
+        self._chart.add_class("mgframe-chart")
+        self._head = w.HTML()
+        self._rows = [_TableRow(self._open) for _ in range(_ROWS)]
+        self._table = w.VBox(layout=w.Layout(width="100%"))
+        self._turn = [_button(text, self._turned(step)) for text, step in (("‹", -1), ("›", 1))]
+        self._place = w.Label()
+        self._pager = w.HBox([self._turn[0], self._place, self._turn[1]])
+        self._notes = w.HTML()
+        self._code = w.Textarea(layout=w.Layout(width="100%", height="150px"))
+        self._code.add_class("mgframe-code")
+
+    def _laid_out(self) -> w.VBox:
+        account = self._session.account is not None
+        ask = [*(self._group if account else []), self._window, self._first, self._last]
+        look = [self._kind, self._measure, self._by, self._resolution]
+        tick = [self._compare, *([self._partial] if account else []), self._order]
+        code = w.Accordion([self._code], titles=["The code of this frame and figure, to be copied"])
+        code.selected_index = None
+        shown = w.VBox(
+            [self._totals, self._back, self._chart, self._head, self._table, self._pager,
+             self._notes, code],
+            layout=w.Layout(flex="1 1 auto", min_width="0"),
+        )  # fmt: skip
+        rows = [w.HBox(row, layout=w.Layout(flex_flow="row wrap")) for row in (ask, look, tick)]
+        banner = w.HBox([self._problem, self._again])
+        body = w.HBox([self._picked, shown])
+        for row in rows:
+            row.add_class("mgframe-row")
+        root = w.VBox([w.HTML(STYLE), *rows, self._fetching, banner, body])
+        root.add_class("mgframe-explorer")
+        return root
+
+    # ------------------------------------------------------------ from the session
+
+    def _show(self) -> None:
+        """Bring everything up to date; only what changed is sent to the page."""
+        session, sight = self._session, self._session.sight
+        self._filling = True
+        try:
+            with self.root.hold_sync():
+                self._fill(session.wanted, session.offer)
+                _seen(self._fetching, session.busy)
+                _seen(self._problem, bool(session.problem))
+                _seen(self._again, bool(session.problem) and session.asked is not None)
+                self._problem.value = problem_text(session.problem, shown=sight is not None)
+            if sight is not None:
+                self._chart.value = sight.png
+                self._totals.value = totals_text(sight)
+                self._notes.value = notes_text(sight.notes)
+                self._code.value = sight.code
+                self._show_table()
+            _seen(self._chart, sight is not None)
+        finally:
+            self._filling = False
+
+    def _progress(self, done: int, total: int) -> None:
+        self._bar.max, self._bar.value = max(total, 1), done
+        self._so_far.value = f"{done} of {total} requests" if done else "asking Mailgun ..."
+
+    def _fill(self, choice: Choice, offer: Offer | None) -> None:
+        self._fill_group(choice)
+        self._fill_window(choice, offer)
+        self._compare.value, self._partial.value = choice.compare, choice.partial
+        self._order.value = choice.order
+        if offer is None:
+            return
+        self._fill_measure(choice, offer)
+        levels = [(key_title(level), level) for level in offer.levels]
+        together = [("All together", TOGETHER)] if offer.days is not None else []
+        _options(self._by, [*levels, *together], choice.by)
+        self._fill_pickers(choice, offer)
+        self._back.description = f"‹ all, not only {choice.focus}"[:60]
+        _seen(self._back, choice.focus is not None)
+        for widget in (self._compare, self._resolution, self._window):
+            _seen(widget, offer.days is not None)
+
+    def _fill_group(self, choice: Choice) -> None:
+        keys = [(key_title(name), name) for name in METRICS_KEYS]
+        first, second = (*choice.group, _NONE, _NONE)[:2]
+        _options(self._group[0], [*keys, ("Whole account", _NONE)], first)
+        others = [pair for pair in keys if pair[1] != first] if first != _NONE else []
+        _options(self._group[1], [("nothing else", _NONE), *others], second)
+
+    def _fill_window(self, choice: Choice, offer: Offer | None) -> None:
+        account = self._session.account is not None
+        known = None if offer is None else offer.days
+        fitting = [p for p in PRESETS if account or (known and int(p[:-1]) <= known.number)]
+        options = [(_window_words(p), p) for p in fitting]
+        options = options if account else [("everything", ALL), *options]
+        if choice.window not in [value for _, value in options]:
+            options.append((_window_words(choice.window), choice.window))
+        _options(self._window, options, choice.window)
+        widths = (
+            ["hour", "day", "week", "month"]
+            if account
+            else list(offer.resolutions if offer else ())
+        )
+        shown = choice.resolution or (offer.resolution if offer else "")
+        _options(self._resolution, [(f"{width}s", width) for width in widths], shown)
+        if known is not None:
+            span = span_of(choice.window, known.last)
+            edges = (span.first, span.last) if span else (known.first, known.newest)
+            self._first.value, self._last.value = (edge.date() for edge in edges)
+        for widget in (self._first, self._last):
+            _seen(widget, known is not None)
+
+    def _fill_measure(self, choice: Choice, offer: Offer) -> None:
+        kinds = ["Rates"] * bool(offer.rates) + ["Counts"]
+        _options(self._kind, kinds, "Rates" if choice.is_rate else "Counts")
+        names = offer.rates if choice.is_rate else offer.counts
+        _options(self._measure, [(measure_title(name), name) for name in names], choice.measure)
+
+    def _fill_pickers(self, choice: Choice, offer: Offer) -> None:
+        if list(self._pickers) != list(offer.levels):
+            self._pickers = {
+                level: Picker(key_title(level), self._pick(level)) for level in offer.levels
+            }
+            self._picked.children = [p.root for p in self._pickers.values()]
+        for level, picker in self._pickers.items():
+            labels = {key: offer.label(level, key) for key in offer.keys[level]}
+            picker.fill(labels, choice.keys_of(level))
+            _seen(picker.root, len(labels) > 1)
+        _seen(self._picked, any(len(offer.keys[level]) > 1 for level in offer.levels))
+
+    def _show_table(self) -> None:
+        sight = self._session.sight
+        if sight is None:
+            return
+        rows = sight.table.rows
+        pages = max(-(-len(rows) // _ROWS), 1)
+        self._page = min(self._page, pages - 1)
+        first = self._page * _ROWS
+        shown = rows[first : first + _ROWS]
+        self._head.value = heading(sight.table.header)
+        for row, widget in zip(shown, self._rows, strict=False):
+            widget.fill(row, is_open=row.key == sight.choice.focus)
+        self._table.children = [widget.root for widget in self._rows[: len(shown)]]
+        _seen(self._pager, pages > 1)
+        self._place.value = f"{first + 1} to {first + len(shown)} of {len(rows)}"
+        self._turn[0].disabled, self._turn[1].disabled = self._page == 0, self._page == pages - 1
+
+    # ------------------------------------------------------------ to the session
+
+    def _choose(self, **changes: Any) -> None:
+        if set(changes) != {"focus"}:
+            self._page = 0
+        self._session.choose(**changes)
+
+    def _choose_kind(self, kind: str) -> None:
+        offer = self._session.offer
+        if offer is not None:
+            self._choose(measure=(offer.rates if kind == "Rates" else offer.counts)[0])
+
+    def _choose_group(self) -> None:
+        group = tuple(x.value for x in self._group if x.value and x.value != _NONE)
+        group = tuple(dict.fromkeys(group)) if self._group[0].value != _NONE else ()
+        by = self._session.wanted.by
+        by = by if by in group else (group or (TOGETHER,))[0]
+        self._choose(group=group, by=by, focus=None)
+
+    def _choose_window(self, window: str) -> None:
+        self._choose(window=window)
+
+    def _choose_days(self) -> None:
+        first, last = self._first.value, self._last.value
+        if first is not None and last is not None and first <= last:
+            self._choose(window=f"{first:%Y-%m-%d}/{last:%Y-%m-%d}")
+
+    def _pick(self, level: str) -> Callable[[tuple[str, ...]], None]:
+        def picked(keys: tuple[str, ...]) -> None:
+            self._page = 0
+            self._session.show(self._session.wanted.with_keys(level, keys))
+
+        return picked
+
+    def _open(self, key: str) -> None:
+        """Open one key's chart, or close it."""
+        choice = self._session.choice
+        if choice.by != TOGETHER:
+            self._choose(focus=None if key == choice.focus else key)
+
+    def _turned(self, step: int) -> Callable[[], None]:
+        def turn() -> None:
+            self._page += step
+            self._show_table()
+
+        return turn
+
+
+class _TableRow:
+    """One row: a button that opens the key's chart, and the numbers."""
+
+    def __init__(self, opened: Callable[[str], None]) -> None:
+        self._key = ""
+        self._button = _button("", lambda: opened(self._key), width="240px")
+        self._button.add_class("mgframe-key")
+        self._cells = w.HTML(layout=w.Layout(flex="1 1 auto"))
+        self.root = w.HBox([self._button, self._cells])
+
+    def fill(self, row: Any, *, is_open: bool) -> None:
+        """Show a row."""
+        self._key = row.key
+        self._button.description, self._button.tooltip = row.label, f"open the chart of {row.label}"
+        self._button.style.font_weight = "bold" if is_open else "normal"
+        self._cells.value = cells(row)
+
+
+def _button(text: str, pressed: Callable[[], None], width: str = "auto") -> w.Button:
+    made = w.Button(description=text, layout=_width(width))
+    made.on_click(lambda _: pressed())
+    return made
+
+
+def _width(width: str) -> w.Layout:
+    return w.Layout(width=width)
+
+
+def _label() -> dict[str, str]:
+    return {"description_width": "initial"}
+
+
+def _seen(widget: Any, seen: bool) -> None:
+    widget.layout.display = None if seen else "none"
+
+
+def _options(widget: Any, options: Iterable[Any], value: Any) -> None:
+    """Give options and a value; options that are the same are not sent again."""
+    listed = tuple(options)
+    if tuple(widget.options) != listed:
+        widget.options = listed
+    if widget.value != value:
+        widget.value = value
+
+
+def _window_words(window: str) -> str:
+    if window.endswith("d") and "/" not in window:
+        return "last day" if window == "1d" else f"last {window[:-1]} days"
+    return window.replace("/", " to ")
