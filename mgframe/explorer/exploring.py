@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import importlib.util
+import os
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 #: So many seconds a page waits for the first frame, so that a notebook that nobody watches has its
 #: figure; whoever watches sees the fetch go on, and can cancel it.
 _PATIENCE: Final = 5.0
+
+_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 
 def explore(
@@ -177,13 +181,15 @@ class Explorer:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Return the widget, and the picture for where no kernel runs."""
+        live = _page_is_live()
         if self.session.sight is None:
-            self.session.wait(_PATIENCE)
+            self.session.wait(_PATIENCE if live else None)
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         if self.session.sight is not None:
             bundle["image/png"] = base64.b64encode(self.session.sight.png).decode()
-        view = self.widget._repr_mimebundle_()
-        return {**bundle, **{k: v for k, v in view.items() if "widget-view" in k}}
+        if live:
+            bundle[_VIEW] = self.widget._repr_mimebundle_()[_VIEW]
+        return bundle
 
     def __repr__(self) -> str:
         sight = self.session.sight
@@ -191,6 +197,18 @@ class Explorer:
             return f"Explorer({self.problem or 'still fetching'})"
         shown = f"{sight.choice.measure} by {sight.choice.by}, {sight.window}"
         return f"Explorer({shown}; run the cell to explore it)"
+
+
+def _page_is_live() -> bool:
+    """Return whether somebody may use what is shown.
+
+    Where a notebook runs by itself (nbconvert, papermill) the kernel may not ask for input; a saved
+    widget would then need a server for its scripts, and stand in the figure's place. Voilà forbids
+    questions too, and shows its page to somebody.
+    """
+    ipython = sys.modules.get("IPython")
+    kernel = getattr(ipython.get_ipython() if ipython else None, "kernel", None)
+    return bool(getattr(kernel, "_allow_stdin", True)) or "VOILA_BASE_URL" in os.environ
 
 
 def _require_widgets() -> None:

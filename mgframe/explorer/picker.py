@@ -7,6 +7,7 @@ from typing import Final
 
 import ipywidgets as w
 
+from mgframe.explorer.filling import Filling
 from mgframe.explorer.matching import matching
 
 #: More keys than this can be searched.
@@ -17,7 +18,7 @@ class Picker:
     """A list of keys of which several can be chosen; none chosen means all."""
 
     def __init__(self, title: str, picked: Callable[[tuple[str, ...]], None]) -> None:
-        self._picked, self._filling = picked, False
+        self._picked, self._filling = picked, Filling()
         self._labels: dict[str, str] = {}
         self._chosen: tuple[str, ...] = ()
         self._title = title
@@ -41,14 +42,11 @@ class Picker:
         """Show what the search finds, and what is chosen."""
         found = matching(self._labels, self._search.value, self._chosen)
         options = tuple((self._labels[key], key) for key in found)
-        self._filling = True
-        try:
+        with self._filling:
             if tuple(self._list.options) != options:
                 self._list.options = options
             self._list.rows = min(max(len(options), 2), 14)
             self._list.value = tuple(key for key in self._chosen if key in found)
-        finally:
-            self._filling = False
         number = len(self._labels)
         told = f"{len(self._chosen)} of {number}" if self._chosen else f"all {number}"
         self._head.value = f"{self._title}: {told}"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import ipywidgets as w
 
 from mgframe.explorer.choice import ALL, ORDERS, PRESETS, TOGETHER, Choice, span_of
+from mgframe.explorer.filling import Filling
 from mgframe.explorer.offer import Offer, key_title, measure_title
 from mgframe.explorer.page import STYLE, cells, heading, notes_text, problem_text, totals_text
 from mgframe.explorer.picker import Picker
@@ -30,7 +31,7 @@ class View:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._filling = False
+        self._filling = Filling()
         self._page = 0
         self._make_controls()
         self._make_output()
@@ -139,15 +140,14 @@ class View:
 
     def _show(self) -> None:
         """Bring everything up to date; only what changed is sent to the page."""
-        session, sight = self._session, self._session.sight
-        self._filling = True
-        try:
-            with self.root.hold_sync():
-                self._fill(session.wanted, session.offer)
-                _seen(self._fetching, session.busy)
-                _seen(self._problem, bool(session.problem))
-                _seen(self._again, bool(session.problem) and session.asked is not None)
-                self._problem.value = problem_text(session.problem, shown=sight is not None)
+        session = self._session
+        with self._filling:
+            sight = session.sight
+            self._fill(session.wanted, session.offer)
+            self._problem.value = problem_text(session.problem, shown=sight is not None)
+            _seen(self._problem, bool(session.problem))
+            _seen(self._again, bool(session.problem) and session.asked is not None)
+            _seen(self._fetching, session.busy)
             if sight is not None:
                 self._chart.value = sight.png
                 self._totals.value = totals_text(sight)
@@ -155,8 +155,6 @@ class View:
                 self._code.value = sight.code
                 self._show_table()
             _seen(self._chart, sight is not None)
-        finally:
-            self._filling = False
 
     def _progress(self, done: int, total: int) -> None:
         self._bar.max, self._bar.value = max(total, 1), done

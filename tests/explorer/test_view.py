@@ -8,6 +8,7 @@ import importlib.util
 import io
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import ipywidgets as w
@@ -17,6 +18,7 @@ from explorer.looks import mail
 from PIL import Image
 
 import mgframe as mg
+from mgframe.explorer.filling import Filling
 from mgframe.explorer.view import View
 from mgframe.simulator import Fault, Model
 
@@ -62,6 +64,16 @@ def test_what_is_filled_in_is_not_taken_for_a_choice():
     assert calls == []
     view._compare.value = True
     assert calls == [{"compare": True}]
+
+
+def test_a_choice_made_while_another_thread_fills_in_is_a_choice():
+    filling, seen = Filling(), []
+    with filling:
+        thread = threading.Thread(target=lambda: seen.append(bool(filling)))
+        thread.start()
+        thread.join()
+        seen.append(bool(filling))
+    assert [*seen, bool(filling)] == [False, True, False]
 
 
 def test_rates_and_counts_are_two_lists():
