@@ -116,10 +116,10 @@ def compared_table(changes: pd.DataFrame, choice: Choice, offer: Offer) -> Table
         key = str(record[level[0]]) if level else _NO_KEY
         sides = [f"{percent(record[f'rate_{s}'])} of {record[f'n_{s}']:,}" for s in _SIDES]
         verdict = str(record["verdict"])
-        rows.append(_row(offer, choice, key, (*sides, _change(record), verdict), verdict))
+        rows.append(_row(offer, choice, key, (*sides, *_change(record), verdict), verdict))
     if choice.order == "name":
         rows = sorted(rows, key=lambda row: row.label)
-    header = (_key_header(choice), "before", "now", "change (95 % interval)", "verdict")
+    header = (_key_header(choice), "before", "now", "change", "95 % interval", "verdict")
     return Table(header, tuple(rows))
 
 
@@ -216,12 +216,12 @@ def _interval(low: float, high: float) -> str:
     return "" if pd.isna(low) else f"{percent(low)} to {percent(high)}"
 
 
-def _change(record: dict[Hashable, Any]) -> str:
-    """Return a change in points with its interval."""
+def _change(record: dict[Hashable, Any]) -> tuple[str, str]:
+    """Return a change in points, and its interval."""
     if pd.isna(record["change"]):
-        return _UNKNOWN
+        return _UNKNOWN, ""
     low, high = (points(record[f"change_{end}"]).removesuffix(" points") for end in ("low", "high"))
-    return f"{points(record['change'])} ({low} to {high})"
+    return points(record["change"]), f"{low} to {high}"
 
 
 def _ordered(values: pd.Series, sizes: dict[str, Any], order: str) -> list[str]:

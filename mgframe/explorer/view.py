@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from mgframe.explorer.choice import ALL, ORDERS, PRESETS, TOGETHER, Choice, span_of
+from mgframe.explorer.choice import ALL, PRESETS, TOGETHER, Choice, span_of
 from mgframe.explorer.filling import Filling
 from mgframe.explorer.offer import Offer, key_title, measure_title
 from mgframe.explorer.page import STYLE, cells, heading, notes_text, problem_text, totals_text
@@ -64,11 +64,7 @@ class View:
         )
         self._measure = self._dropdown("Measure", [], lambda v: self._choose(measure=v), "300px")
         self._by = self._dropdown("By", [], lambda v: self._choose(by=v, focus=None))
-        self._order = self._dropdown(
-            "Table",
-            [(_ORDER_WORDS[name], name) for name in ORDERS],
-            lambda v: self._choose(order=v),
-        )
+        self._order = self._dropdown("Table", [], lambda v: self._choose(order=v))
         self._pickers: dict[str, Picker] = {}
         self._picked = w.VBox(layout=w.Layout(width="230px", flex="0 0 auto"))
 
@@ -103,6 +99,7 @@ class View:
         self._fetching = w.HBox([self._bar, self._so_far, self._cancel])
         self._totals = w.HTML()
         self._back = _button("", lambda: self._choose(focus=None))
+        self._back.layout.align_self = "flex-start"
         self._chart = w.Image(format="png", layout=w.Layout(max_width="100%"))
         self._chart.add_class("mgframe-chart")
         self._head = w.HTML()
@@ -164,7 +161,7 @@ class View:
         self._fill_group(choice)
         self._fill_window(choice, offer)
         self._compare.value, self._partial.value = choice.compare, choice.partial
-        self._order.value = choice.order
+        self._fill_order(choice)
         if offer is None:
             return
         self._fill_measure(choice, offer)
@@ -212,6 +209,14 @@ class View:
         _options(self._kind, kinds, "Rates" if choice.is_rate else "Counts")
         names = offer.rates if choice.is_rate else offer.counts
         _options(self._measure, [(measure_title(name), name) for name in names], choice.measure)
+
+    def _fill_order(self, choice: Choice) -> None:
+        """Offer the orders of the table; a comparison has its own: what matters most first."""
+        words = dict(_ORDER_WORDS)
+        if choice.compare and choice.is_rate:
+            words = {"largest": "what matters first", "name": words["name"]}
+        value = choice.order if choice.order in words else "largest"
+        _options(self._order, [(text, name) for name, text in words.items()], value)
 
     def _fill_pickers(self, choice: Choice, offer: Offer) -> None:
         if list(self._pickers) != list(offer.levels):

@@ -125,16 +125,20 @@ def opened(browser: Any, address: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def page(opened: Any, account: Server, request: pytest.FixtureRequest) -> Iterator[Any]:
+def page(opened: Any, account: Server) -> Any:
     """The page as it was opened: other tests have chosen other things."""
     account.faults.clear()
     choose(opened, "Window", "14d")
     choose(opened, "Measure", "Delivery rate")
     opened.wait_for_function("document.body.innerText.includes('02 Nov 2026 to 15 Nov 2026')")
-    yield opened
+    return opened
+
+
+def keep(page: Any, name: str) -> None:
+    """Keep a picture of the page, where a folder is named for them."""
     folder = os.environ.get("MGFRAME_KEEP_SCREENSHOTS")
     if folder:
-        opened.screenshot(path=str(Path(folder) / f"{request.node.name}.png"))
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 def control(page: Any, label: str) -> Any:
@@ -199,6 +203,7 @@ def test_the_page_opens_with_a_chart_and_the_numbers_of_the_account(page, client
     assert {row[0]: row[1] for row in table}.items() <= expected.items()
     assert "SIMULATED" in page.locator(".mgframe-explorer").inner_text()
     assert page.locator(".mgframe-problem").is_hidden()
+    keep(page, "opened")
 
 
 def test_another_window_changes_chart_table_and_totals(page, client):
@@ -207,14 +212,15 @@ def test_another_window_changes_chart_table_and_totals(page, client):
     until(page, lambda: "19 Oct 2026" in page.locator(".mgframe-explorer").inner_text())
     until(page, lambda: chart(page) != before[0])
     assert totals(page) != before[1]
-    assert {row[0]: row[1] for row in cells(page)}.items() <= sent(client, "28d").items()
+    expected = sent(client, "28d").items()
+    until(page, lambda: {row[0]: row[1] for row in cells(page)}.items() <= expected)
 
 
 def test_another_measure_changes_chart_and_table(page):
     before = chart(page)
     choose(page, "Measure", "Bounce rate")
     until(page, lambda: chart(page) != before)
-    assert "Bounce rate" in page.locator(".mgframe-head").inner_text()
+    until(page, lambda: "Bounce rate" in page.locator(".mgframe-head").inner_text())
     page.get_by_role("button", name="Counts").click()
     until(page, lambda: "Processed" in page.locator(".mgframe-head").inner_text())
     page.get_by_role("button", name="Rates").click()
@@ -227,8 +233,9 @@ def test_a_key_opens_from_the_table_and_the_code_says_so(page):
     page.locator(".mgframe-key").nth(2).click()
     until(page, lambda: chart(page) != before)
     page.get_by_text("The code of this frame and figure").click()
-    code = page.locator(".mgframe-code textarea").input_value()
-    assert f'part = part.mg.where(domain="{name}")' in code
+    code = page.locator(".mgframe-code textarea")
+    until(page, lambda: f'part = part.mg.where(domain="{name}")' in code.input_value())
+    keep(page, "one key and its code")
     page.get_by_role("button", name="all, not only").click()
     until(page, lambda: chart(page) == before)
     page.get_by_text("The code of this frame and figure").click()
@@ -250,8 +257,10 @@ def test_a_search_narrows_the_domains(page):
 def test_the_days_before_are_compared(page):
     page.get_by_label("compare with the days before").check()
     until(page, lambda: "compared with 19 Oct 2026" in page.locator("body").inner_text())
-    assert "verdict" in page.locator(".mgframe-head").inner_text()
-    assert {row[-1] for row in cells(page)} <= {"worse", "better", "no change seen", "too few"}
+    until(page, lambda: "verdict" in page.locator(".mgframe-head").inner_text())
+    verdicts = {"worse", "better", "no change seen", "too few"}
+    until(page, lambda: {row[-1] for row in cells(page)} <= verdicts)
+    keep(page, "compared")
     page.get_by_label("compare with the days before").uncheck()
     until(page, lambda: "compared with" not in page.locator("body").inner_text())
 
@@ -262,6 +271,7 @@ def test_an_error_of_the_api_is_a_sentence_and_can_be_tried_again(page, account)
     choose(page, "Window", "60d")
     page.locator(".mgframe-problem").wait_for(state="visible")
     said = page.locator(".mgframe-problem").inner_text()
+    keep(page, "error")
     assert "answered 429: Too Many Requests" in said
     assert "ry again later" in said
     assert (chart(page), totals(page)) == before
@@ -280,6 +290,7 @@ def test_a_fetch_leaves_the_page_alive_and_can_be_cancelled(page, account):
     first = cells(page)[0][0]
     page.get_by_role("button", name="›").click()  # meanwhile the table can be read on
     until(page, lambda: cells(page)[0][0] != first)
+    keep(page, "fetching")
     page.get_by_role("button", name="Cancel").click()
     page.locator(".mgframe-problem").wait_for(state="visible", timeout=3000)
     assert "The fetch was cancelled." in page.locator(".mgframe-problem").inner_text()
