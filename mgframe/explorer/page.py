@@ -18,10 +18,11 @@ STYLE: Final = """<style>
   line-height: 1.25 }
 .mgframe-explorer .mgframe-totals b { font-size: 1.25em; font-variant-numeric: tabular-nums }
 .mgframe-explorer small { opacity: .72 }
-.mgframe-explorer .mgframe-cells { display: flex; font-variant-numeric: tabular-nums }
-.mgframe-explorer .mgframe-cells > span { flex: 1 1 0; text-align: right; padding: 0 8px }
+.mgframe-explorer .mgframe-cells { display: flex; align-items: center; min-height: 28px;
+  line-height: 1.2; font-variant-numeric: tabular-nums }
+.mgframe-explorer .mgframe-cells > span { flex: 1 1 0; text-align: right; padding: 0 5px }
 .mgframe-explorer .mgframe-head { font-weight: 600; margin-top: 4px }
-.mgframe-explorer .mgframe-head > span:first-child { flex: 0 0 236px; text-align: left }
+.mgframe-explorer .mgframe-head > span:first-child { flex: 0 0 200px; text-align: left }
 .mgframe-explorer .mgframe-key { text-align: left; background: transparent; color: inherit }
 .mgframe-explorer .mgframe-problem { border-left: 4px solid #b3261e; padding: 4px 10px;
   line-height: 1.35; white-space: normal; overflow-wrap: anywhere }

@@ -22,8 +22,8 @@ class Picker:
         self._labels: dict[str, str] = {}
         self._chosen: tuple[str, ...] = ()
         self._title = title
-        self._search = w.Text(placeholder=f"search {title.lower()}", layout=w.Layout(width="220px"))
-        self._list = w.SelectMultiple(layout=w.Layout(width="220px"))
+        self._search = w.Text(placeholder=f"search {title.lower()}", layout=w.Layout(width="200px"))
+        self._list = w.SelectMultiple(layout=w.Layout(width="200px"))
         self._all = w.Button(description="all", layout=w.Layout(width="auto"))
         self._head = w.Label()
         self._search.observe(lambda _: self._narrow(), "value")

@@ -119,7 +119,7 @@ def compared_table(changes: pd.DataFrame, choice: Choice, offer: Offer) -> Table
         rows.append(_row(offer, choice, key, (*sides, *_change(record), verdict), verdict))
     if choice.order == "name":
         rows = sorted(rows, key=lambda row: row.label)
-    header = (_key_header(choice), "before", "now", "change", "95 % interval", "verdict")
+    header = (_key_header(choice), "before", "now", "points", "95 % interval", "verdict")
     return Table(header, tuple(rows))
 
 
@@ -220,8 +220,11 @@ def _change(record: dict[Hashable, Any]) -> tuple[str, str]:
     """Return a change in points, and its interval."""
     if pd.isna(record["change"]):
         return _UNKNOWN, ""
-    low, high = (points(record[f"change_{end}"]).removesuffix(" points") for end in ("low", "high"))
-    return points(record["change"]), f"{low} to {high}"
+    change, low, high = (
+        points(record[name]).removesuffix(" points")
+        for name in ("change", "change_low", "change_high")
+    )
+    return change, f"{low} to {high}"
 
 
 def _ordered(values: pd.Series, sizes: dict[str, Any], order: str) -> list[str]:

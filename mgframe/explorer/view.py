@@ -66,7 +66,7 @@ class View:
         self._by = self._dropdown("By", [], lambda v: self._choose(by=v, focus=None))
         self._order = self._dropdown("Table", [], lambda v: self._choose(order=v))
         self._pickers: dict[str, Picker] = {}
-        self._picked = w.VBox(layout=w.Layout(width="230px", flex="0 0 auto"))
+        self._picked = w.VBox(layout=w.Layout(width="210px", flex="0 0 auto"))
 
     def _dropdown(
         self, text: str, options: list[Any], chosen: Callable[[Any], None], width: str = "200px"
@@ -300,7 +300,7 @@ class _TableRow:
 
     def __init__(self, opened: Callable[[str], None]) -> None:
         self._key = ""
-        self._button = _button("", lambda: opened(self._key), width="240px")
+        self._button = _button("", lambda: opened(self._key), width="210px")
         self._button.add_class("mgframe-key")
         self._cells = w.HTML(layout=w.Layout(flex="1 1 auto"))
         self.root = w.HBox([self._button, self._cells])
