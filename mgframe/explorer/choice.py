@@ -18,7 +18,7 @@ from mgframe.plotting.choosing import one_reading
 from mgframe.ranking import SIZES
 from mgframe.reshaping import where
 from mgframe.timespan import read_moment, read_span
-from mgframe.vocabulary import RATES
+from mgframe.vocabulary import OVERLAPPING_LEVELS, RATES
 
 #: The window of everything there is, and the levels' word for all keys together.
 ALL: Final = "all"
@@ -143,19 +143,24 @@ def fitted(choice: Choice, offer: Offer) -> Choice:
         keys += [(level, tuple(known))] if known else []
     focus = choice.focus if by in offer.keys and choice.focus in offer.keys[by] else None
     resolution = choice.resolution if choice.resolution in offer.resolutions else ""
-    compares = choice.compare and offer.days is not None
+    compares = choice.compare and offer.has_windows
     window = _window_to_compare(choice.window, offer.days) if compares else choice.window
-    window = ALL if offer.days is None else window
+    window = window if offer.has_windows else ALL
     return replace(
         choice, measure=measure, by=by, keys=tuple(keys), focus=focus, window=window,
         resolution=resolution, compare=compares,
     )  # fmt: skip
 
 
+def first_level(levels: Sequence[str]) -> str:
+    """Return the level to begin with: the first, or one whose keys overlap and cannot be summed."""
+    overlapping = [level for level in levels if level in OVERLAPPING_LEVELS]
+    return [*overlapping, *levels, TOGETHER][0]
+
+
 def _first_level(offer: Offer) -> str:
-    """Return the level to begin with: the first with several keys."""
-    varying = [level for level in offer.levels if len(offer.keys[level]) > 1]
-    return (varying or list(offer.levels) or [TOGETHER])[0]
+    """Return the level to begin with, if possible one with several keys."""
+    return first_level([x for x in offer.levels if len(offer.keys[x]) > 1] or offer.levels)
 
 
 def _window_to_compare(window: str, known: Days | None) -> str:

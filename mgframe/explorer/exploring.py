@@ -13,7 +13,7 @@ import pandas as pd
 from mgframe.client import Client
 from mgframe.errors import ConfigurationError, QueryError, suggestion
 from mgframe.explorer.account import WIDTHS, Account, read_account_window
-from mgframe.explorer.choice import ALL, TOGETHER, Choice, fitted, read_window
+from mgframe.explorer.choice import ALL, TOGETHER, Choice, first_level, fitted, read_window
 from mgframe.explorer.offer import Offer, offer_of
 from mgframe.explorer.session import Session
 from mgframe.filtering import Where
@@ -254,6 +254,11 @@ def _of_frame(
         raise QueryError(
             f"resolution={resolution!r}: this frame can show {', '.join(offer.resolutions)}"
         )
+    if (last is not None or compare) and not offer.has_windows:
+        raise QueryError(
+            "last= and compare= need a frame of hours or days; this one has "
+            f"{f'{offer.resolution}s' if offer.resolution else 'no time'}"
+        )
     choice = Choice(
         measure,
         levels[0] if levels else "",
@@ -292,7 +297,7 @@ def _of_account(
         )
     return Choice(
         measure,
-        group[0] if group else TOGETHER,
+        first_level(group),
         window=read_account_window("28d" if last is None else last),
         resolution=width,
         compare=compare,

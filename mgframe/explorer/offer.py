@@ -13,6 +13,7 @@ from mgframe.framing import complete_until, key_levels, meta_of, resolution_of, 
 from mgframe.plotting.choosing import one_reading
 from mgframe.ranking import ranked_keys
 from mgframe.ratios import rates
+from mgframe.summing import require_counts
 from mgframe.timespan import bucket_ends, json_time, local_midnights
 from mgframe.vocabulary import ALL_COUNTS, KEYS, RATES
 
@@ -64,6 +65,11 @@ class Offer:
         return f"{name} ({key})" if name and name != key else key
 
     @property
+    def has_windows(self) -> bool:
+        """Whether some of the days can be looked at: longer buckets cannot be cut to days."""
+        return self.days is not None and self.resolution in ("hour", "day")
+
+    @property
     def resolutions(self) -> tuple[str, ...]:
         """The frame's own width and the longer ones."""
         if self.resolution not in WIDTHS:
@@ -78,7 +84,7 @@ def offer_of(frame: pd.DataFrame) -> Offer:
     Raises
     ------
     FrameError
-        It has no counts, or several readings of lifetime counters.
+        It has no counts or something else than counts, or several readings of lifetime counters.
     """
     as_of = "as_of" in frame.index.names
     frame = one_reading(frame)
@@ -86,6 +92,7 @@ def offer_of(frame: pd.DataFrame) -> Offer:
     counts = tuple(str(name) for name in frame.columns)
     if not counts:
         raise FrameError("the frame has no column of counts, so there is nothing to explore")
+    require_counts(frame, counts)
     timed = "time" in frame.index.names
     names = meta_of(frame).get("names")
     return Offer(

@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mgframe.errors import gathered
+from mgframe.errors import gathered, warn
 from mgframe.explorer.choice import (
     Choice,
     Course,
@@ -74,6 +74,8 @@ def look(kitchen: Kitchen, offer: Offer, choice: Choice, origin: Sequence[str]) 
         course = course_of(choice, offer)
         plot = plot_of(choice, offer, course)
         drawn = kitchen.after(plot.steps)
+        if drawn.empty and widening(choice, offer):
+            warn(f"no whole {choice.resolution} lies in the days in sight; choose more days")
         png = png_of(figure_of(plot.drawing, drawn))
         if "verdict" in drawn.columns:
             table = compared_table(drawn, choice, offer)

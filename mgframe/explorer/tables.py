@@ -19,6 +19,7 @@ from mgframe.plotting.style import percent
 from mgframe.ranking import SIZES
 from mgframe.ratios import count_word, rate_label, rates
 from mgframe.reshaping import sum as sum_of
+from mgframe.summing import TOTAL_LEVEL
 from mgframe.vocabulary import RATES
 
 #: What the totals say, as far as a frame has it.
@@ -189,7 +190,7 @@ def _known_sums(
 def _keys(table: pd.DataFrame) -> list[str]:
     """Return the key of each row; sums over everything have none."""
     keys = [str(key) for key in table.index.get_level_values(0)]
-    return [_NO_KEY] if table.index.names == ["total"] else keys
+    return [_NO_KEY] * len(table) if table.index.names == [TOTAL_LEVEL] else keys
 
 
 def _columns(table: pd.DataFrame) -> list[list[float]]:

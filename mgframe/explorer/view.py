@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from mgframe.explorer.choice import ALL, PRESETS, TOGETHER, Choice, span_of
+from mgframe.explorer.choice import ALL, PRESETS, TOGETHER, Choice, first_level, span_of
 from mgframe.explorer.filling import Filling
 from mgframe.explorer.offer import Offer, key_title, measure_title
 from mgframe.explorer.page import STYLE, cells, heading, notes_text, problem_text, totals_text
@@ -171,8 +171,9 @@ class View:
         self._fill_pickers(choice, offer)
         self._back.description = f"‹ all, not only {choice.focus}"[:60]
         _seen(self._back, choice.focus is not None)
-        for widget in (self._compare, self._resolution, self._window):
-            _seen(widget, offer.days is not None)
+        for widget in (self._compare, self._window):
+            _seen(widget, offer.has_windows)
+        _seen(self._resolution, len(self._resolution.options) > 1)
 
     def _fill_group(self, choice: Choice) -> None:
         keys = [(key_title(name), name) for name in METRICS_KEYS]
@@ -202,7 +203,7 @@ class View:
             edges = (span.first, span.last) if span else (known.first, known.newest)
             self._first.value, self._last.value = (edge.date() for edge in edges)
         for widget in (self._first, self._last):
-            _seen(widget, known is not None)
+            _seen(widget, offer is not None and offer.has_windows)
 
     def _fill_measure(self, choice: Choice, offer: Offer) -> None:
         kinds = ["Rates"] * bool(offer.rates) + ["Counts"]
@@ -263,7 +264,7 @@ class View:
         group = tuple(x.value for x in self._group if x.value and x.value != _NONE)
         group = tuple(dict.fromkeys(group)) if self._group[0].value != _NONE else ()
         by = self._session.wanted.by
-        by = by if by in group else (group or (TOGETHER,))[0]
+        by = by if by in group else first_level(group)
         self._choose(group=group, by=by, focus=None)
 
     def _choose_window(self, window: str) -> None:
@@ -336,6 +337,8 @@ def _options(widget: Any, options: Iterable[Any], value: Any) -> None:
     listed = tuple(options)
     if tuple(widget.options) != listed:
         widget.options = listed
+    offered = [option[1] if isinstance(option, tuple) else option for option in listed]
+    value = value if value in offered else None
     if widget.value != value:
         widget.value = value
 

@@ -116,6 +116,12 @@ def test_what_a_frame_cannot_show_falls_away():
     assert (found.resolution, found.focus) == ("", None)
 
 
+def test_keys_that_overlap_are_told_apart_first():
+    offer = offer_of(mail().rename_axis(index={"recipient_provider": "tag"}))
+    assert fitted(Choice(by=""), offer).by == "tag"
+    assert fitted(Choice(by=""), offer_of(mail())).by == "domain"
+
+
 def test_to_compare_everything_is_to_compare_as_much_as_has_as_much_before_it():
     assert fitted(Choice(compare=True), offer_of(mail(buckets=60))).window == "28d"
     assert fitted(Choice(compare=True), offer_of(mail(buckets=20))).window == "7d"
@@ -125,6 +131,17 @@ def test_a_frame_without_time_has_no_windows_and_no_comparison():
     total = mail(buckets=5).mg.sum(["domain"])
     found = fitted(Choice(by=TOGETHER, window="7d", compare=True), offer_of(total))
     assert (found.by, found.window, found.compare) == ("domain", ALL, False)
+
+
+@pytest.mark.parametrize("rule", ["W", "M"])
+def test_longer_buckets_are_not_cut_to_days(rule):
+    found = fitted(Choice(window="7d", compare=True), offer_of(mail()[["sent"]].mg.resample(rule)))
+    assert (found.window, found.compare) == (ALL, False)
+
+
+def test_rates_are_no_counts():
+    with pytest.raises(FrameError, match="only counts"):
+        offer_of(mail().mg.rates(["delivery_rate"]))
 
 
 def test_the_open_day_is_added_on_request_but_never_compared():

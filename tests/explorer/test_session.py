@@ -226,6 +226,14 @@ def test_a_wrong_argument_for_an_account_is_refused(arguments, why, demo):
         mg.explore(client=demo, **arguments)
 
 
+@pytest.mark.parametrize("arguments", [{"last": "7d"}, {"compare": True}])
+def test_months_and_totals_have_no_days_to_choose(arguments):
+    counts = mail()[["sent", "delivered"]]
+    for frame in (counts.mg.resample("M"), counts.mg.sum("domain")):
+        with pytest.raises(mg.QueryError, match=r"hours or days; this one has (months|no time)"):
+            mg.explore(frame, **arguments)
+
+
 def test_without_a_frame_and_a_key_the_way_out_is_named():
     with pytest.raises(mg.ConfigurationError, match="MAILGUN_API_KEY"):
         mg.explore()

@@ -162,6 +162,24 @@ def test_tags_overlap_so_that_they_have_rows_and_no_totals():
         seen(df, by="domain")
 
 
+def test_a_frame_without_rows_is_said_to_have_none():
+    sight = seen(mail().iloc[:0], by="domain")
+    assert sight.table.rows == ()
+    assert {total.value for total in sight.totals} == {"unknown"}
+
+
+def test_where_no_whole_period_lies_in_the_days_a_note_says_so():
+    sight = seen(mail(), by="domain", window="7d", resolution="month")
+    assert "no whole month lies in the days in sight; choose more days" in sight.notes
+
+
+def test_counts_of_ones_own_are_counts():
+    frame = mail()[["sent"]].rename(columns={"sent": "orders"})
+    sight = seen(frame, by="domain", window="7d")
+    assert sight.choice.measure == "orders"
+    assert {total.label for total in sight.totals} == {"orders"}
+
+
 def test_a_simulated_frame_says_so(demo):
     df = mg.metrics(["delivery_rate"], by="domain", last="7d", client=demo)
     assert seen(df, by="domain").simulated

@@ -76,6 +76,23 @@ def test_a_choice_made_while_another_thread_fills_in_is_a_choice():
     assert [*seen, bool(filling)] == [False, True, False]
 
 
+@pytest.mark.parametrize("make", ["totals", "months", "empty", "one key", "no keys"])
+def test_what_a_frame_does_not_offer_is_not_shown(make):
+    frame = {
+        "totals": lambda: mail(buckets=5).mg.sum("domain"),
+        "months": lambda: mail(buckets=24, resolution="month"),
+        "empty": lambda: mail().iloc[:0],
+        "one key": lambda: mail(domains=1, providers=1),
+        "no keys": lambda: mail()[["processed", "sent", "delivered"]].mg.sum("time"),
+    }[make]()
+    frame = frame[["processed", "sent", "delivered"]]
+    view = view_of(frame)
+    has_days = make in ("one key", "no keys")
+    assert [shown(x) for x in (view._window, view._compare, view._first)] == [has_days] * 3
+    assert shown(view._picked) == (make in ("totals", "months"))
+    assert len(view._table.children) == {"one key": 1, "no keys": 1, "empty": 0}.get(make, 3)
+
+
 def test_rates_and_counts_are_two_lists():
     view = view_of(mail())
     assert view._kind.value == "Rates"
