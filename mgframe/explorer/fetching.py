@@ -72,7 +72,10 @@ class Fetch:
         except MgframeError as error:
             return Outcome(problem=str(error))
         except Exception as error:  # noqa: BLE001 - a thread has nobody who would see it
-            return Outcome(
-                problem=f"mgframe failed with {type(error).__name__}: {error}; please report it"
-            )
+            return Outcome(problem=sentence_of(error))
         return Outcome(frame, notes=tuple(notes))
+
+
+def sentence_of(error: Exception) -> str:
+    """Return a fault of our own as a sentence."""
+    return f"mgframe failed with {type(error).__name__}: {error}; please report it"

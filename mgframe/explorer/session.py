@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from mgframe.errors import MgframeError
 from mgframe.explorer.account import Account, Request
 from mgframe.explorer.choice import Choice, check_order, fitted, read_window
-from mgframe.explorer.fetching import Fetch, Outcome
+from mgframe.explorer.fetching import Fetch, Outcome, sentence_of
 from mgframe.explorer.loaded import Loaded
 from mgframe.explorer.offer import Offer
 from mgframe.explorer.sight import Sight, draw, look
@@ -153,6 +153,8 @@ class Session:
                     self.asked = None
             except MgframeError as error:
                 self._fail(choice, str(error))
+            except Exception as error:  # noqa: BLE001 - a thread has nobody who would see it
+                self._fail(choice, sentence_of(error))
         self.changed()
 
     def _look(self, choice: Choice, loaded: Loaded | None) -> None:
@@ -161,6 +163,8 @@ class Session:
         wanted = fitted(choice, loaded.offer)
         sight = look(loaded.kitchen, loaded.offer, wanted, loaded.origin)
         self.sight = replace(sight, notes=(*loaded.notes, *sight.notes))
+        if self._loaded is not None and self._loaded is not loaded:
+            self._loaded.kitchen.forget()
         self.choice, self._loaded = wanted, loaded
 
     def _fail(self, choice: Choice, problem: str) -> None:

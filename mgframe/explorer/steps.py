@@ -90,6 +90,10 @@ class Kitchen:
         self.frame = frame
         self._made: OrderedDict[tuple[Step, ...], tuple[Any, list[str]]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Free what is remembered."""
+        self._made.clear()
+
     def after(self, steps: Sequence[Step]) -> Any:
         """Return what the steps make of the frame, one after the other."""
         if not steps:

@@ -108,7 +108,7 @@ def test_a_choice_without_a_fetch_is_drawn_in_time(name: str, view: View, plain:
     session, times = view._session, []
     for _ in range(7):
         session.choose(**START)
-        session._loaded.kitchen._made.clear()  # type: ignore[union-attr] # nothing is remembered
+        session._loaded.kitchen.forget()
         for change in CHANGES[name]:
             start = time.process_time()
             session.choose(**change)

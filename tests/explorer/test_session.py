@@ -12,6 +12,7 @@ from explorer.looks import drawn, mail, run_code
 import mgframe as mg
 from mgframe.explorer import account as accounts
 from mgframe.explorer import fetching
+from mgframe.explorer import session as sessions
 from mgframe.explorer.exploring import Explorer
 from mgframe.simulator import Fault, Model
 
@@ -174,6 +175,18 @@ def test_a_fault_of_our_own_is_said_and_not_swallowed(account, monkeypatch):
     monkeypatch.setattr(fetching, "run", broken)
     explorer.choose(window="14d").wait()
     assert explorer.problem == "mgframe failed with ZeroDivisionError: oops; please report it"
+
+
+def test_so_is_one_in_looking_at_what_came(account, monkeypatch):
+    _, explorer = account
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(sessions, "look", broken)
+    explorer.choose(window="14d").wait()
+    assert "mgframe failed with ZeroDivisionError" in explorer.problem
+    assert not explorer.session.busy
 
 
 def test_other_keys_to_fetch_bring_other_levels(account):
