@@ -157,6 +157,29 @@ def test_a_cancelled_fetch_is_thrown_away_and_sends_no_more(serving):
     assert explorer.session.sight.window == "15 Nov 2026"
 
 
+def test_what_comes_after_a_cancel_is_not_delivered(account, monkeypatch):
+    _, explorer = account
+    go, came = threading.Event(), []
+    monkeypatch.setattr(fetching, "run", lambda *_: go.wait(5) and explorer.frame)
+    fetch = fetching.Fetch(None, came.append, lambda done, total: None)
+    fetch.start()
+    fetch.cancel()
+    go.set()
+    fetch.wait()
+    assert came == []
+
+
+def test_what_comes_of_a_fetch_whose_place_was_taken_is_thrown_away(account):
+    _, explorer = account
+    session, before = explorer.session, explorer.session.sight
+    stale = fetching.Fetch(None, lambda outcome: None, lambda done, total: None)
+    session.asked = replace(session.choice, window="14d")
+    request = session.account.request(session.asked)
+    session._arrived(stale, request, fetching.Outcome(explorer.frame))
+    assert session.sight is before
+    assert session.choice.window == "7d"
+
+
 def test_a_newer_choice_takes_the_place_of_a_fetch_and_keeps_what_it_changed(account):
     server, explorer = account
     server.inject(Fault("slow", seconds=0.3))

@@ -9,6 +9,7 @@ import io
 import subprocess
 import sys
 import threading
+import types
 from typing import Any
 
 import ipywidgets as w
@@ -18,7 +19,10 @@ from explorer.looks import mail
 from PIL import Image
 
 import mgframe as mg
+from mgframe.explorer.exploring import _page_is_live
 from mgframe.explorer.filling import Filling
+from mgframe.explorer.page import cells
+from mgframe.explorer.tables import Row
 from mgframe.explorer.view import View
 from mgframe.simulator import Fault, Model
 
@@ -57,13 +61,16 @@ def test_choosing_changes_chart_table_totals_and_code_together():
 
 
 def test_what_is_filled_in_is_not_taken_for_a_choice():
-    view = view_of(mail())
-    calls = []
-    view._session.choose = lambda **changes: calls.append(changes)
-    view._show()
-    assert calls == []
-    view._compare.value = True
-    assert calls == [{"compare": True}]
+    explorer = mg.explore(mail())
+    view = View(explorer.session)
+    shows, show = [], explorer.session.show
+    explorer.session.show = lambda choice: (shows.append(choice), show(choice))
+    explorer.choose(compare=True, window="7d", measure="bounce_rate", by="recipient_provider")
+    assert view._compare.value
+    assert (view._window.value, view._measure.value) == ("7d", "bounce_rate")
+    assert len(shows) == 1
+    view._compare.value = False
+    assert len(shows) == 2
 
 
 def test_a_choice_made_while_another_thread_fills_in_is_a_choice():
@@ -172,6 +179,14 @@ def test_names_of_an_account_are_escaped_and_open_nothing_else():
     assert {row._key for row in view._rows[: len(HOSTILE)]} == set(HOSTILE)
 
 
+def test_names_of_counts_and_cells_are_escaped():
+    table = pd.DataFrame({"date": "2026-11-14", "domain": ["a.com"], "<b>": [9], "<i>&": [8]})
+    view = view_of(mg.as_frame(table, resolution="day", counts=["<b>", "<i>&"]), measure="<i>&")
+    assert "<span>&lt;i&gt;&amp;</span>" in view._head.value
+    assert "<b>&" not in view._totals.value
+    assert "<span>&lt;</span>" in cells(Row("a", "a", ("<", "b")))
+
+
 def test_a_server_s_words_are_escaped(serving):
     _, client = serving(faults=[Fault("html", times=9)])
     explorer = mg.explore(client=client).wait()
@@ -230,6 +245,19 @@ def test_a_page_whose_first_fetch_failed_says_why_in_text(serving):
     bundle = mg.explore(client=client)._repr_mimebundle_()
     assert "image/png" not in bundle
     assert "answered 500" in bundle["text/plain"]
+
+
+@pytest.mark.parametrize(("voila", "live"), [("", False), ("/", True)])
+def test_a_notebook_that_runs_by_itself_keeps_the_picture_alone(monkeypatch, voila, live):
+    kernel = types.SimpleNamespace(_allow_stdin=False)
+    shell = types.SimpleNamespace(kernel=kernel)
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.delenv("VOILA_BASE_URL", raising=False)
+    if voila:
+        monkeypatch.setenv("VOILA_BASE_URL", voila)
+    assert _page_is_live() is live
+    kernel._allow_stdin = True
+    assert _page_is_live()
 
 
 def test_the_page_waits_a_moment_for_the_first_frame(demo):
