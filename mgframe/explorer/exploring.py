@@ -106,7 +106,7 @@ def explore(
     import mgframe as mg  # df is the frame that was explored
     <BLANKLINE>
     part = df[["sent", "delivered"]]
-    ax = part.mg.plot.rates("delivery_rate", by="domain", top=8)
+    ax = part.mg.plot.rates("delivery_rate", by="domain", top=6)
     <BLANKLINE>
     """
     _require_widgets()

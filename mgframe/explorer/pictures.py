@@ -23,8 +23,8 @@ from mgframe.plotting.style import TITLE
 WIDTH, HEIGHT, DPI = 8.8, 3.7, 100
 
 #: So many keys are drawn: lines by name, and rows of a comparison.
-_LINES: Final = 8
-_ROWS: Final = 12
+_LINES: Final = 6
+_ROWS: Final = 10
 
 _INTERVAL: Final = 0.95
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import ipywidgets as w
@@ -10,7 +10,16 @@ import ipywidgets as w
 from mgframe.explorer.choice import ALL, PRESETS, TOGETHER, Choice, first_level, span_of
 from mgframe.explorer.filling import Filling
 from mgframe.explorer.offer import Offer, key_title, measure_title
-from mgframe.explorer.page import STYLE, cells, heading, notes_text, problem_text, totals_text
+from mgframe.explorer.page import STYLE, heading, notes_text, problem_text, totals_text
+from mgframe.explorer.parts import (
+    TableRow,
+    button,
+    fill_options,
+    of_width,
+    own_label,
+    show_if,
+    window_words,
+)
 from mgframe.explorer.picker import Picker
 from mgframe.explorer.session import Session
 from mgframe.metrics_asking import METRICS_KEYS
@@ -48,7 +57,7 @@ class View:
         self._window = self._dropdown("Window", [], self._choose_window)
         self._first, self._last = (
             self._watched(
-                w.DatePicker(description=text, layout=_width("200px"), style=_label()),
+                w.DatePicker(description=text, layout=of_width("200px"), style=own_label()),
                 lambda _: self._choose_days(),
             )
             for text in ("from", "to")
@@ -71,11 +80,13 @@ class View:
     def _dropdown(
         self, text: str, options: list[Any], chosen: Callable[[Any], None], width: str = "200px"
     ) -> w.Dropdown:
-        made = w.Dropdown(description=text, options=options, layout=_width(width), style=_label())
+        made = w.Dropdown(
+            description=text, options=options, layout=of_width(width), style=own_label()
+        )
         return self._watched(made, chosen)
 
     def _tick(self, text: str, chosen: Callable[[Any], None]) -> w.Checkbox:
-        made = w.Checkbox(description=text, indent=False, layout=_width("auto"))
+        made = w.Checkbox(description=text, indent=False, layout=of_width("auto"))
         return self._watched(made, chosen)
 
     def _watched(self, widget: Any, chosen: Callable[[Any], None]) -> Any:
@@ -92,20 +103,20 @@ class View:
 
     def _make_output(self) -> None:
         self._problem = w.HTML(layout=w.Layout(display="none"))
-        self._again = _button("Try again", lambda: self._session.try_again())
-        self._bar = w.IntProgress(layout=_width("260px"))
+        self._again = button("Try again", lambda: self._session.try_again())
+        self._bar = w.IntProgress(layout=of_width("260px"))
         self._so_far = w.Label()
-        self._cancel = _button("Cancel", lambda: self._session.cancel())
+        self._cancel = button("Cancel", lambda: self._session.cancel())
         self._fetching = w.HBox([self._bar, self._so_far, self._cancel])
         self._totals = w.HTML()
-        self._back = _button("", lambda: self._choose(focus=None))
+        self._back = button("", lambda: self._choose(focus=None))
         self._back.layout.align_self = "flex-start"
         self._chart = w.Image(format="png", layout=w.Layout(max_width="100%"))
         self._chart.add_class("mgframe-chart")
         self._head = w.HTML()
-        self._rows = [_TableRow(self._open) for _ in range(_ROWS)]
+        self._rows = [TableRow(self._open) for _ in range(_ROWS)]
         self._table = w.VBox(layout=w.Layout(width="100%"))
-        self._turn = [_button(text, self._turned(step)) for text, step in (("‹", -1), ("›", 1))]
+        self._turn = [button(text, self._turned(step)) for text, step in (("‹", -1), ("›", 1))]
         self._place = w.Label()
         self._pager = w.HBox([self._turn[0], self._place, self._turn[1]])
         self._notes = w.HTML()
@@ -142,16 +153,16 @@ class View:
             sight = session.sight
             self._fill(session.wanted, session.offer)
             self._problem.value = problem_text(session.problem, shown=sight is not None)
-            _seen(self._problem, bool(session.problem))
-            _seen(self._again, bool(session.problem) and session.asked is not None)
-            _seen(self._fetching, session.busy)
+            show_if(self._problem, bool(session.problem))
+            show_if(self._again, bool(session.problem) and session.asked is not None)
+            show_if(self._fetching, session.busy)
             if sight is not None:
                 self._chart.value = sight.png
                 self._totals.value = totals_text(sight)
                 self._notes.value = notes_text(sight.notes)
                 self._code.value = sight.code
                 self._show_table()
-            _seen(self._chart, sight is not None)
+            show_if(self._chart, sight is not None)
 
     def _progress(self, done: int, total: int) -> None:
         self._bar.max, self._bar.value = max(total, 1), done
@@ -167,49 +178,49 @@ class View:
         self._fill_measure(choice, offer)
         levels = [(key_title(level), level) for level in offer.levels]
         together = [("All together", TOGETHER)] if offer.days is not None else []
-        _options(self._by, [*levels, *together], choice.by)
+        fill_options(self._by, [*levels, *together], choice.by)
         self._fill_pickers(choice, offer)
         self._back.description = f"‹ all, not only {choice.focus}"[:60]
-        _seen(self._back, choice.focus is not None)
+        show_if(self._back, choice.focus is not None)
         for widget in (self._compare, self._window):
-            _seen(widget, offer.has_windows)
-        _seen(self._resolution, len(self._resolution.options) > 1)
+            show_if(widget, offer.has_windows)
+        show_if(self._resolution, len(self._resolution.options) > 1)
 
     def _fill_group(self, choice: Choice) -> None:
         keys = [(key_title(name), name) for name in METRICS_KEYS]
         first, second = (*choice.group, _NONE, _NONE)[:2]
-        _options(self._group[0], [*keys, ("Whole account", _NONE)], first)
+        fill_options(self._group[0], [*keys, ("Whole account", _NONE)], first)
         others = [pair for pair in keys if pair[1] != first] if first != _NONE else []
-        _options(self._group[1], [("nothing else", _NONE), *others], second)
+        fill_options(self._group[1], [("nothing else", _NONE), *others], second)
 
     def _fill_window(self, choice: Choice, offer: Offer | None) -> None:
         account = self._session.account is not None
         known = None if offer is None else offer.days
         fitting = [p for p in PRESETS if account or (known and int(p[:-1]) <= known.number)]
-        options = [(_window_words(p), p) for p in fitting]
+        options = [(window_words(p), p) for p in fitting]
         options = options if account else [("everything", ALL), *options]
         if choice.window not in [value for _, value in options]:
-            options.append((_window_words(choice.window), choice.window))
-        _options(self._window, options, choice.window)
+            options.append((window_words(choice.window), choice.window))
+        fill_options(self._window, options, choice.window)
         widths = (
             ["hour", "day", "week", "month"]
             if account
             else list(offer.resolutions if offer else ())
         )
         shown = choice.resolution or (offer.resolution if offer else "")
-        _options(self._resolution, [(f"{width}s", width) for width in widths], shown)
+        fill_options(self._resolution, [(f"{width}s", width) for width in widths], shown)
         if known is not None:
             span = span_of(choice.window, known.last)
             edges = (span.first, span.last) if span else (known.first, known.newest)
             self._first.value, self._last.value = (edge.date() for edge in edges)
         for widget in (self._first, self._last):
-            _seen(widget, offer is not None and offer.has_windows)
+            show_if(widget, offer is not None and offer.has_windows)
 
     def _fill_measure(self, choice: Choice, offer: Offer) -> None:
         kinds = ["Rates"] * bool(offer.rates) + ["Counts"]
-        _options(self._kind, kinds, "Rates" if choice.is_rate else "Counts")
+        fill_options(self._kind, kinds, "Rates" if choice.is_rate else "Counts")
         names = offer.rates if choice.is_rate else offer.counts
-        _options(self._measure, [(measure_title(name), name) for name in names], choice.measure)
+        fill_options(self._measure, [(measure_title(name), name) for name in names], choice.measure)
 
     def _fill_order(self, choice: Choice) -> None:
         """Offer the orders of the table; a comparison has its own: what matters most first."""
@@ -217,7 +228,7 @@ class View:
         if choice.compare and choice.is_rate:
             words = {"largest": "what matters first", "name": words["name"]}
         value = choice.order if choice.order in words else "largest"
-        _options(self._order, [(text, name) for name, text in words.items()], value)
+        fill_options(self._order, [(text, name) for name, text in words.items()], value)
 
     def _fill_pickers(self, choice: Choice, offer: Offer) -> None:
         if list(self._pickers) != list(offer.levels):
@@ -228,8 +239,8 @@ class View:
         for level, picker in self._pickers.items():
             labels = {key: offer.label(level, key) for key in offer.keys[level]}
             picker.fill(labels, choice.keys_of(level))
-            _seen(picker.root, len(labels) > 1)
-        _seen(self._picked, any(len(offer.keys[level]) > 1 for level in offer.levels))
+            show_if(picker.root, len(labels) > 1)
+        show_if(self._picked, any(len(offer.keys[level]) > 1 for level in offer.levels))
 
     def _show_table(self) -> None:
         sight = self._session.sight
@@ -244,7 +255,7 @@ class View:
         for row, widget in zip(shown, self._rows, strict=False):
             widget.fill(row, is_open=row.key == sight.choice.focus)
         self._table.children = [widget.root for widget in self._rows[: len(shown)]]
-        _seen(self._pager, pages > 1)
+        show_if(self._pager, pages > 1)
         self._place.value = f"{first + 1} to {first + len(shown)} of {len(rows)}"
         self._turn[0].disabled, self._turn[1].disabled = self._page == 0, self._page == pages - 1
 
@@ -294,56 +305,3 @@ class View:
             self._show_table()
 
         return turn
-
-
-class _TableRow:
-    """One row: a button that opens the key's chart, and the numbers."""
-
-    def __init__(self, opened: Callable[[str], None]) -> None:
-        self._key = ""
-        self._button = _button("", lambda: opened(self._key), width="210px")
-        self._button.add_class("mgframe-key")
-        self._cells = w.HTML(layout=w.Layout(flex="1 1 auto"))
-        self.root = w.HBox([self._button, self._cells])
-
-    def fill(self, row: Any, *, is_open: bool) -> None:
-        """Show a row."""
-        self._key = row.key
-        self._button.description, self._button.tooltip = row.label, f"open the chart of {row.label}"
-        self._button.style.font_weight = "bold" if is_open else "normal"
-        self._cells.value = cells(row)
-
-
-def _button(text: str, pressed: Callable[[], None], width: str = "auto") -> w.Button:
-    made = w.Button(description=text, layout=_width(width))
-    made.on_click(lambda _: pressed())
-    return made
-
-
-def _width(width: str) -> w.Layout:
-    return w.Layout(width=width)
-
-
-def _label() -> dict[str, str]:
-    return {"description_width": "initial"}
-
-
-def _seen(widget: Any, seen: bool) -> None:
-    widget.layout.display = None if seen else "none"
-
-
-def _options(widget: Any, options: Iterable[Any], value: Any) -> None:
-    """Give options and a value; options that are the same are not sent again."""
-    listed = tuple(options)
-    if tuple(widget.options) != listed:
-        widget.options = listed
-    offered = [option[1] if isinstance(option, tuple) else option for option in listed]
-    value = value if value in offered else None
-    if widget.value != value:
-        widget.value = value
-
-
-def _window_words(window: str) -> str:
-    if window.endswith("d") and "/" not in window:
-        return "last day" if window == "1d" else f"last {window[:-1]} days"
-    return window.replace("/", " to ")
