@@ -2,7 +2,7 @@
 
 Voilà serves a notebook whose client asks a simulated account of this process, so that the tests can
 let requests fail or take their time. They need Debian's chromium (or another in
-``MGFRAME_CHROMIUM``), and ``pip install ".[browser]"``; where these are missing they are skipped,
+``MGFRAME_BROWSER``), and ``pip install ".[browser]"``; where these are missing they are skipped,
 unless ``MGFRAME_REQUIRE_BROWSER=1``. ``MGFRAME_KEEP_SCREENSHOTS`` names a folder for pictures.
 """
 
@@ -29,7 +29,7 @@ from mgframe.simulator import Fault, Model, Server, serve
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).parent.parent.parent
-CHROMIUM = os.environ.get("MGFRAME_CHROMIUM") or shutil.which("chromium") or ""
+CHROMIUM = os.environ.get("MGFRAME_BROWSER") or shutil.which("chromium") or ""
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
