@@ -2,7 +2,7 @@
 
 Voilà serves a notebook whose client asks a simulated account of this process, so that the tests can
 let requests fail or take their time. They need Debian's chromium (or another in
-``MGFRAME_BROWSER``), and ``pip install ".[browser]"``; where these are missing they are skipped,
+``MGFRAME_BROWSER``), and the extra ``test``; where these are missing they are skipped,
 unless ``MGFRAME_REQUIRE_BROWSER=1``. ``MGFRAME_KEEP_SCREENSHOTS`` names a folder for pictures.
 """
 
