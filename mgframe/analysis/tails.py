@@ -51,7 +51,8 @@ def z_scores(k: Floats, n: Floats, logit: Floats, variance: Floats, rate: Floats
     is lacking.
     """
     common = rate > 0.5
-    k, p = np.where(common, n - k, k), np.where(common, 1 - rate, rate)
+    # Of late events there may be more than the messages that they are put down to.
+    k, p = np.where(common, np.maximum(n - k, 0), k), np.where(common, 1 - rate, rate)
     logit = np.where(common, -logit, logit)
     few = (n > 0) & (n * p < _FEW) & (p < _RARE)
     z = np.full(np.shape(k), np.nan)

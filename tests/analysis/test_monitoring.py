@@ -102,6 +102,12 @@ def test_more_events_are_never_a_lower_z(p: float, stray: float, n: int) -> None
     assert (np.diff(z) >= -1e-9).all()
 
 
+def test_more_late_events_than_messages_are_a_high_number_and_no_nothing() -> None:
+    n, p = np.array([50.0, 50.0]), np.array([0.7, 0.7])
+    z = z_scores(np.array([50.0, 80.0]), n, np.log(p / (1 - p)), np.array([0.01, 0.01]), p)
+    assert (z > 3).all()
+
+
 @settings(max_examples=25)
 @given(st.floats(0.001, 0.5), st.floats(0.05, 0.4), st.floats(-3.0, 3.0))
 def test_the_count_at_a_deviation_has_that_deviation(p: float, stray: float, z: float) -> None:
