@@ -63,15 +63,28 @@ def evidence_of(
         raise FrameError("the frames have no rows")
     start, stop = told.days_in(account)
     listed = [frames] if isinstance(frames, pd.DataFrame) else list(frames)
-    meta = {"resolution": "day", "simulated": any(is_simulated(frame) for frame in listed)}
     metric, where = told.known_in(account)
-    if metric != told.metric:
-        meta[_ALL_OPENS] = True
     return Evidence(
-        with_meta(_days(account, told, start, stop), meta),
+        days_behind(account, told, simulated=any(is_simulated(frame) for frame in listed)),
         companions(account, told.metric, told.where, start, stop),
         neighbours(account, metric, where, start, stop),
     )
+
+
+def days_behind(account: Account, told: Told, *, simulated: bool) -> pd.DataFrame:
+    """Return the rate of a finding's place day by day, as :class:`Evidence` has it.
+
+    Raises
+    ------
+    QueryError
+        The account does not have the days of the finding.
+    FrameError
+        It tells nothing of its place.
+    """
+    meta = {"resolution": "day", "simulated": simulated}
+    if told.known_in(account)[0] != told.metric:
+        meta[_ALL_OPENS] = True
+    return with_meta(_days(account, told, *told.days_in(account)), meta)
 
 
 def metric_shown(days: pd.DataFrame, told: Told) -> Metric:

@@ -87,7 +87,7 @@ def fetch_material(
     pairs = [view.frame for name, view in views.items() if name in _pair_names()]
     frames = [base, *(frame for frame in pairs if frame is not None)]
     material = from_frames(frames, spans, coverage)
-    return replace(material, **_roles(views, spans, names))
+    return replace(material, client=client, **_roles(views, spans, names))
 
 
 def _pair_names() -> dict[str, tuple[str, str]]:

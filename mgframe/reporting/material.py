@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import pandas as pd
 
+from mgframe.client import Client
 from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.framing import is_simulated, key_levels, meta_of, resolution_of, times_of
 from mgframe.periods import local_days, resample
@@ -27,7 +28,8 @@ class Coverage:
     """Which keys were asked for, which answered, and why others did not.
 
     `asked` and `answered` name domains, `failed` has the reason by domain; `problems` tells of
-    whole questions without an answer. `requests` is None where frames were handed over.
+    whole questions without an answer. `requests` were sent, `causes` of them for the causes of what
+    stands out; `requests` is None where frames were handed over and nothing was sent.
     """
 
     asked: tuple[str, ...] = ()
@@ -35,6 +37,7 @@ class Coverage:
     failed: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     requests: int | None = None
+    causes: int = 0
 
     def __str__(self) -> str:
         """Return the coverage in words: ``117 of 120``."""
@@ -49,7 +52,7 @@ class Material:
     provider and tag. `complaints` serves complaints, with the denominator `complaints_of`;
     `complaints_filtered` says that it was fetched without Gmail. `account` is a total of its own to
     hold the sum of the domains against, `year` last year's. `frames` is all that can be
-    investigated, `listing` the account's table of domains.
+    investigated, `listing` the account's table of domains; `client` can be asked for causes.
     """
 
     spans: Spans
@@ -65,6 +68,7 @@ class Material:
     account: pd.DataFrame | None = None
     year: pd.DataFrame | None = None
     listing: pd.DataFrame | None = None
+    client: Client | None = None
     code: str = ""
     remarks: list[str] = field(default_factory=list)
 

@@ -149,12 +149,21 @@ def recipe(material: Material) -> Recipe:
         "Asked": ", ".join(endpoints) or "frames of the user",
         "Region": ", ".join(regions) or "not known",
         "Fetched": ", ".join(minute(text) for text in fetched[-1:]) or "not known",
-        "Requests": "none, frames from memory"
-        if material.coverage.requests is None
-        else str(material.coverage.requests),
+        "Requests": _requests(material.coverage),
         "Versions": f"Python {platform.python_version()}, {_versions()}",
     }
     return Recipe(facts, material.code)
+
+
+def _requests(coverage: Coverage) -> str:
+    if coverage.requests is None:
+        return "none, frames from memory"
+    causes = (
+        f", {coverage.causes} of them for causes, of logs or classes of bounces"
+        if coverage.causes
+        else ""
+    )
+    return f"{coverage.requests}{causes}"
 
 
 def _versions() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,13 +15,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mgframe import plotting
+from mgframe.analysis.evidence import metric_shown
+from mgframe.analysis.rereading import read_row
+from mgframe.analysis.wording import rate_words
 from mgframe.errors import FrameError
-from mgframe.framing import key_levels
 from mgframe.plotting.style import COLOURS, GREY, GRID, SIMULATED_RED, TEXT_GREY
 from mgframe.reporting.material import Material, addable, zone_of
 from mgframe.reporting.texts import visible
 from mgframe.reporting.volumes import volume_column
-from mgframe.reshaping import where
 
 #: matplotlib's colours by the page's own, which differ in light and in dark.
 _THEME: Final = {
@@ -85,26 +86,21 @@ def delivery_picture(material: Material) -> Picture | None:
     return _picture(draw, "delivery", caption, f"{alt}which it was expected.")
 
 
-def place_picture(
-    material: Material, name: str, rate: str, keys: dict[str, list[str]], place: str
+def incident_picture(
+    days: pd.DataFrame, finding: Mapping[str, Any], name: str, place: str
 ) -> Picture | None:
-    """Return a rate at one place by day, None where no frame has the place or the rate."""
-    fitting = [frame for frame in material.frames if set(keys) <= set(frame.index.names)]
-    for frame in sorted(fitting, key=lambda one: len(key_levels(one))):
-        rows = where(frame, **keys)
-        if not len(rows):
-            continue
+    """Return the days behind a finding, as :func:`mgframe.show` draws them."""
 
-        def draw(ax: Axes, rows: pd.DataFrame = rows) -> None:
-            plotting.control(rows, rate, ax=ax)
+    def draw(ax: Axes) -> None:
+        plotting.incident(days, finding, ax=ax)
 
-        label = rate.replace("_", " ")
-        caption = f"{label.capitalize()} by day, {place}"
-        alt = f"Line of the {label} by day at {place}, with the range in which it was expected."
-        found = _picture(draw, name, caption, alt)
-        if found:
-            return found
-    return None
+    label = rate_words(metric_shown(days, read_row(finding)))
+    caption = f"{label} by day, {place}. Shaded: its days, dark where it began; grey: what is usual"
+    alt = (
+        f"Line of the {label[:1].lower()}{label[1:]} by day at {place}, with the range that is "
+        f"usual. The days from {finding['start']:%Y-%m-%d} to {finding['end']:%Y-%m-%d} are shaded."
+    )
+    return _picture(draw, name, caption, alt)
 
 
 def _picture(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mgframe.errors import QueryError, suggestion
 from mgframe.reporting.breakdown import breakdown
 from mgframe.reporting.headline import headline
 from mgframe.reporting.headroom import Headroom, headroom
-from mgframe.reporting.material import Material
+from mgframe.reporting.material import Coverage, Material
 from mgframe.reporting.origins import caveats, cover, recipe
 from mgframe.reporting.population import population
 from mgframe.reporting.scorecard import scorecard
@@ -32,9 +32,10 @@ SECTIONS: Final = {
 
 @dataclass(frozen=True)
 class Contents:
-    """The sections of one report in order, and those of them that others ask for."""
+    """The sections of one report in order, those of them that others ask for, and the coverage."""
 
     sections: list[Any]
+    coverage: Coverage
     findings: Standouts | None
     limits: Headroom | None
 
@@ -67,6 +68,7 @@ def fill(material: Material, names: Sequence[str]) -> Contents:
     if "findings" in names:
         found["findings"] = standouts(material)
     incidents = found.get("findings")
+    material = replace(material, coverage=_with_causes(material.coverage, incidents))
     makers: dict[str, Callable[[], Any]] = {
         "headline": lambda: headline(material),
         "scorecard": lambda: scorecard(material, incidents.domains if incidents else ()),
@@ -84,4 +86,12 @@ def fill(material: Material, names: Sequence[str]) -> Contents:
     told = incidents.cannot_tell if incidents else []
     found["caveats"] = caveats(material, left_out, told)
     sections = [found[name] for name in names if found.get(name) is not None]
-    return Contents(sections, incidents, found.get("limits"))
+    return Contents(sections, material.coverage, incidents, found.get("limits"))
+
+
+def _with_causes(coverage: Coverage, incidents: Standouts | None) -> Coverage:
+    """Return the coverage with the requests that were sent for causes."""
+    causes = 0 if incidents is None else incidents.requests
+    if not causes:
+        return coverage
+    return replace(coverage, requests=(coverage.requests or 0) + causes, causes=causes)

@@ -1,18 +1,23 @@
-"""What stands out: incidents, each with its sentence, a small plot and what to look at next."""
+"""What stands out: incidents, each with sentence, cause, plot and what to look at next."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
-from mgframe.analysis.investigating import investigate
+from mgframe.analysis.evidence import days_behind
+from mgframe.analysis.reading import read_account
+from mgframe.analysis.rereading import read_row
+from mgframe.analysis.slices import Account
 from mgframe.errors import FrameError
 from mgframe.framing import meta_of
+from mgframe.investigation import investigate
 from mgframe.reporting.material import Material, zone_of
-from mgframe.reporting.pictures import Picture, place_picture
+from mgframe.reporting.pictures import Picture, incident_picture
 from mgframe.vocabulary import RATES
 
 #: What began so long ago is looked for, as investigate() does by itself.
@@ -23,7 +28,10 @@ _DRAWN: Final = 8
 
 @dataclass(frozen=True)
 class Standout:
-    """One incident: `place` and `label` head it, `sentence` says when and how much."""
+    """One incident: `place` and `label` head it, `sentence` says when and how much.
+
+    `cause` is the leading failure there, empty where it is not known.
+    """
 
     number: int
     kind: str
@@ -31,6 +39,7 @@ class Standout:
     place: str
     label: str
     sentence: str
+    cause: str
     next_check: str
     ongoing: bool
     keys: dict[str, list[str]]
@@ -39,12 +48,16 @@ class Standout:
 
 @dataclass(frozen=True)
 class Standouts:
-    """All incidents of `table`; `series` were looked at; `cannot_tell` says what was not."""
+    """All incidents of `table`; `series` were looked at; `cannot_tell` says what was not.
+
+    `requests` were sent for causes.
+    """
 
     items: list[Standout]
     table: pd.DataFrame
     series: int
     cannot_tell: list[str]
+    requests: int
     within: str
     zone: str
     title: str = "What stands out"
@@ -57,24 +70,30 @@ class Standouts:
 
 
 def standouts(material: Material) -> Standouts | None:
-    """Return what :func:`mgframe.investigate` finds, None where the frames cannot be judged."""
+    """Return what :func:`mgframe.investigate` finds, None where the frames cannot be judged.
+
+    Causes are asked of the material's client where it has one; without an answer they are not known
+    and `cannot_tell` says why.
+    """
     if not material.frames:
         return None
     stop = min(material.spans.now.until(frame) for frame in material.frames)
     try:
-        table = material.quietly(investigate, list(material.frames), until=stop)
+        table = material.quietly(
+            investigate, list(material.frames), until=stop, progress=False, client=material.client
+        )
     except FrameError as error:
         material.remarks.append(f"What stands out: {error}")
         return None
     meta = meta_of(table)
-    items = [
-        _item(material, number, row) for number, row in enumerate(table.to_dict("records"), start=1)
-    ]
+    pictures = _pictures(material, table, stop)
+    items = [_item(number, row, pictures.get(number)) for number, row in _numbered(table)]
     return Standouts(
         items=items,
         table=table,
         series=int(meta.get("series", 0)),
         cannot_tell=list(meta.get("cannot_tell", [])),
+        requests=int(meta.get("requests", 0)),
         within=_WITHIN,
         zone=zone_of(material.frames[0]),
     )
@@ -87,15 +106,32 @@ def _label(row: dict[Any, Any]) -> str:
     return f"{kinds[row['kind']]}: {name.lower()}" if row["kind"] in kinds else name
 
 
-def _item(material: Material, number: int, row: dict[Any, Any]) -> Standout:
-    keys = json.loads(row["keys"])
-    place = " · ".join(name for names in keys.values() for name in names) or "Whole account"
-    picture = None
-    if number <= _DRAWN and row["kind"] in ("rate", "tracking"):
-        picture = material.quietly(
-            place_picture, material, f"finding-{number}", row["metric"], keys, place
-        )
+def _numbered(table: pd.DataFrame) -> Iterator[tuple[int, dict[Any, Any]]]:
+    return enumerate(table.to_dict("records"), start=1)
+
+
+def _place(row: dict[Any, Any]) -> str:
+    names = [name for names in json.loads(row["keys"]).values() for name in names]
+    return " · ".join(names) or "Whole account"
+
+
+def _pictures(material: Material, table: pd.DataFrame, stop: Any) -> dict[int, Picture]:
+    """Return the plots of the first incidents by number; the frames are read once for all."""
+    account: Account | None = None
+    if len(table):
+        account = material.quietly(read_account, list(material.frames), holidays=None, until=stop)
+    if account is None:
+        return {}
+    found: dict[int, Picture] = {}
+    for number, row in _numbered(table.head(_DRAWN)):
+        days = days_behind(account, read_row(row), simulated=material.simulated)
+        picture = material.quietly(incident_picture, days, row, f"finding-{number}", _place(row))
+        found |= {} if picture is None else {number: picture}
+    return found
+
+
+def _item(number: int, row: dict[Any, Any], picture: Picture | None) -> Standout:
     return Standout(
-        number, row["kind"], row["metric"], place, _label(row), row["sentence"],
-        row["next_check"], bool(row["ongoing"]), keys, picture,
+        number, row["kind"], row["metric"], _place(row), _label(row), row["sentence"],
+        row["cause"], row["next_check"], bool(row["ongoing"]), json.loads(row["keys"]), picture,
     )  # fmt: skip

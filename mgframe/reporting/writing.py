@@ -20,7 +20,7 @@ from mgframe.reporting.material import Coverage, Material, coverage_of, from_fra
 from mgframe.reporting.printing import as_pdf, find_browser, write_whole
 from mgframe.reporting.rendering import Page, as_html, as_markdown, read_logo
 from mgframe.reporting.sections import Contents, fill, read_sections
-from mgframe.reporting.spans import Spans, read_spans
+from mgframe.reporting.spans import read_spans
 from mgframe.reporting.texts import minute
 from mgframe.timespan import Moment
 
@@ -111,7 +111,9 @@ def report(
     until : str or datetime, optional
         Until when (exclusive) frames are complete; from attrs where left out.
     client : Client, optional
-        Whom to ask; by default a client made from the environment. Nobody is asked for frames.
+        Whom to ask; by default a client made from the environment. Of frames only the causes of
+        what stands out are asked (the logs, else the bounce classification, of three findings at
+        most), and without a client nothing is sent.
 
     Returns
     -------
@@ -156,14 +158,14 @@ def report(
     if place.suffix.lower() == ".pdf":
         find_browser()  # before anything is sent
     material = _material(data, names, last, period, tz, until, client)
-    material = replace(material, code=_code(data, material.spans, place))
+    material = replace(material, code=_code(data, material, place))
     contents = fill(material, names)
     write_whole(place, _rendered(place, _page(material, contents, title or _TITLE, image)))
     return Report(
         place,
         pd.DataFrame() if contents.findings is None else contents.findings.table,
         pd.DataFrame() if contents.limits is None else contents.limits.table,
-        material.coverage,
+        contents.coverage,
     )
 
 
@@ -194,7 +196,7 @@ def _material(
     frames = read_frames(wanted)
     zone = _zone_of(frames) if tz is None else tz
     spans = read_spans(last, period, zone, _edge(frames, until))
-    return from_frames(frames, spans, coverage_of(frames), until)
+    return replace(from_frames(frames, spans, coverage_of(frames), until), client=client)
 
 
 def _are_names(data: Any) -> bool:
@@ -242,13 +244,14 @@ def _rendered(place: Path, page: Page) -> bytes:
     return as_pdf(html) if place.suffix.lower() == ".pdf" else html.encode()
 
 
-def _code(data: Data | None, spans: Spans, place: Path) -> str:
+def _code(data: Data | None, material: Material, place: Path) -> str:
     """Return the call that makes this report again."""
+    spans = material.spans
     names = [data] if isinstance(data, str) else data
     arguments = [f"path={place.name!r}", _period(spans.now.first, spans.now.last)]
     if spans.zone is not None:
         arguments.append(f"tz={spans.zone_name!r}")
-    if names is None or _are_names(names):
+    if material.client is not None:
         arguments.append("client=client")
     if names is not None:
         arguments.insert(0, repr(list(names)) if _are_names(names) else "frames")

@@ -14,6 +14,7 @@ from mgframe.reporting.headline import headline
 from mgframe.reporting.headroom import headroom
 from mgframe.reporting.material import Coverage, read_frames
 from mgframe.reporting.origins import cover, recipe
+from mgframe.reporting.pictures import incident_picture
 from mgframe.reporting.population import population
 from mgframe.reporting.scorecard import scorecard
 from mgframe.reporting.sections import SECTIONS, fill, read_sections
@@ -135,10 +136,26 @@ def test_what_stands_out_is_what_investigate_finds(frame, tags, made):
 
 
 def test_an_incident_has_a_plot_with_a_text_in_its_place(made):
-    picture = standouts(made).items[0].picture
+    found = standouts(made)
+    picture, row = found.items[0].picture, found.table.loc[0]
     assert 'role="img"' in picture.svg
     assert SICK in picture.alt
+    assert f"{row['start']:%Y-%m-%d} to {row['end']:%Y-%m-%d} are shaded" in picture.alt
     assert picture.svg.count("<svg") == 1
+
+
+def test_an_incident_is_drawn_as_show_draws_it(frame, tags, made):
+    item = standouts(made).items[0]
+    view = mg.show(mg.investigate([frame, tags]).loc[0], [frame, tags])
+    again = incident_picture(view.days, view.finding, f"finding-{item.number}", item.place)
+    assert item.picture == again
+    for part in ("affected", "start", "expected", "band", "rate"):
+        assert f'id="finding-1-{part}"' in again.svg
+
+
+def test_without_a_client_no_cause_is_asked(made):
+    found = standouts(made)
+    assert (found.items[0].cause, found.requests) == ("", 0)
 
 
 def test_frames_too_short_to_judge_say_why():

@@ -25,7 +25,7 @@ from mgframe.errors import (
     ServerError,
 )
 from mgframe.reporting import texts
-from mgframe.simulator.faults import Fault
+from mgframe.simulator import Fault, Model
 
 VOID = {"meta", "img", "br", "link", "input"}
 PIXEL = base64.b64decode(
@@ -377,6 +377,53 @@ def test_an_outage_is_an_error_and_last_week_s_file_stays(serving, tmp_path):
     with pytest.raises(ServerError):
         mg.report(path=path, sections=FEW, client=client)
     assert path.read_text(encoding="utf-8") == "last week"
+
+
+# ---------------------------------------------------------------- causes, of an account's logs
+
+LOGS = "/v1/analytics/logs"
+CAUSE = "espblock 550 5.7.26: Unauthenticated: neither SPF nor DKIM passes"
+WITH_CAUSE = ["findings", "caveats", "reproduction"]
+
+
+def asked_for_causes(server) -> int:
+    paths = [request.split()[1] for request in server.requests]
+    return sum("/metrics" not in path or "bounce" in path for path in paths if "analytics" in path)
+
+
+def test_the_cause_of_what_stands_out_is_asked_and_told(serving, tmp_path):
+    server, client = serving(Model(domains=1))
+    made = mg.report(path=tmp_path / "r.html", sections=WITH_CAUSE, client=client)
+    assert made.findings["cause"][0].startswith(CAUSE)
+    text = read(made.path).text
+    assert f"Cause {made.findings['cause'][0]}" in text
+    assert made.coverage.requests == len(server.requests)
+    assert made.coverage.causes == asked_for_causes(server) > 0
+    assert f"{made.coverage.requests}, {made.coverage.causes} of them for causes" in text
+
+
+def test_an_outage_of_the_logs_loses_the_cause_alone(serving, tmp_path):
+    server, client = serving(Model(domains=1), faults=[Fault("503", path=LOGS, times=9)])
+    made = mg.report(path=tmp_path / "r.md", sections=WITH_CAUSE, client=client)
+    assert made.findings["cause"].tolist() == [""]
+    assert (str(made.coverage), made.coverage.problems) == ("1 of 1", ())
+    assert made.coverage.requests == len(server.requests)
+    text = made.path.read_text(encoding="utf-8")
+    assert "*Cause:*" not in text
+    assert "No cause of recipient\\_provider=Gmail: POST /v1/analytics/logs" in text
+
+
+def test_of_frames_a_client_is_asked_for_causes_alone(serving, tmp_path):
+    server, client = serving(Model(domains=1))
+    frame = mg.metrics(by=["domain", "recipient_provider"], last="90d", client=client)
+    server.requests.clear()
+    alone = mg.report(frame, tmp_path / "r.md", sections=WITH_CAUSE)
+    assert (alone.coverage.requests, server.requests) == (None, [])
+    made = mg.report(frame, tmp_path / "r.md", sections=WITH_CAUSE, client=client)
+    assert made.findings["cause"][0].startswith(CAUSE)
+    assert made.coverage.requests == made.coverage.causes == len(server.requests) > 0
+    text = made.path.read_text(encoding="utf-8")
+    assert "mg.report(frames, path='r.md', period='2026-W46', client=client)" in text
 
 
 @pytest.mark.slow
