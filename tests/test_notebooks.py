@@ -129,7 +129,7 @@ def test_the_weekly_report_takes_parameters(weekly: Any, tmp_path: Path) -> None
     shown = texts_of(run(weekly))
     report = path.read_text(encoding="utf-8")
     assert "mg.report(path='own.md', period='2026-W45', client=client)" in report
-    assert "2 to 8 Nov 2026" in report
+    assert "2–8 Nov 2026, against" in report
     assert "SIMULATED" in report
     assert "3 of 3 domains answered" in shown
-    assert "The block rate of mail to Gmail from news.example.com rose" in shown
+    assert "from news.example.com has risen" in shown  # at the end of that week it lasted
