@@ -13,7 +13,7 @@ from mgframe.analysis.hunting import Hunt, hunt, measure
 from mgframe.analysis.localising import Where, Window, localise
 from mgframe.analysis.metrics import LESS_TELLING, LIKELY, METRICS, OPENS, STRICTER
 from mgframe.analysis.slices import Account, Cube, Metric, Place, Stack
-from mgframe.analysis.tails import normal_p
+from mgframe.analysis.tails import NORMAL_95, normal_p
 from mgframe.dividing import Floats
 from mgframe.intervals import effective_size, wilson
 from mgframe.summing import Booleans
@@ -25,7 +25,6 @@ LIMIT: Final = 4.7
 CHOICES: Final = 700
 #: How many incidents a family is searched for.
 MOST: Final = 4
-_NORMAL: Final = 1.959963984540054
 _PRIOR_DAYS: Final = 4
 #: A single day must depart by so much more, because wild days happen.
 _ONE_DAY: Final = 0.3
@@ -93,14 +92,14 @@ class Finding:
 class Scan:
     """The findings of an account, and how rare each series of each metric is by chance.
 
-    `since` is the first day on which an incident may begin; `first` has every slice with its
-    strongest interval, before anything was explained.
+    `since` is the first day on which an incident may begin; `stacks` has every slice of every
+    metric, before anything was explained.
     """
 
     findings: tuple[Finding, ...]
     p: Floats
     since: int
-    first: tuple[tuple[Stack, Hunt], ...]
+    stacks: tuple[Stack, ...]
 
 
 def collect(account: Account, *, limit: float = LIMIT, since: int = 0) -> Scan:
@@ -110,25 +109,27 @@ def collect(account: Account, *, limit: float = LIMIT, since: int = 0) -> Scan:
         if account.gives(metric):
             families.setdefault(metric.family, []).append(metric)
     found: list[Finding] = []
-    first: list[tuple[Stack, Hunt]] = []
+    every: list[Stack] = []
+    chances = [np.zeros(0)]
     for metrics in families.values():
-        findings, looked = _of_family(account, metrics, limit, since)
+        stacks = [account.stack(metric) for metric in metrics]
+        stacks = [stack for stack in stacks if stack.places]
+        findings, first = _of_family(account, stacks, limit, since)
         found += findings
-        first += looked
-    p = np.concatenate([np.zeros(0), *(chance(own.z) for _, own in first)])
-    return Scan(tuple(found), p, since, tuple(first))
+        every += stacks
+        chances += [chance(own.z) for own in first]
+    return Scan(tuple(found), np.concatenate(chances), since, tuple(every))
 
 
 def _of_family(
-    account: Account, metrics: Sequence[Metric], limit: float, since: int
-) -> tuple[list[Finding], list[tuple[Stack, Hunt]]]:
-    stacks = [account.stack(metric) for metric in metrics]
-    stacks = [stack for stack in stacks if stack.places]
+    account: Account, stacks: Sequence[Stack], limit: float, since: int
+) -> tuple[list[Finding], list[Hunt]]:
+    """Return the incidents of a family, and the strongest intervals before any was explained."""
     found: list[Finding] = []
-    first: list[tuple[Stack, Hunt]] = []
+    first: list[Hunt] = []
     for _ in range(MOST):
         hunts = [hunt(stack, account.calendar, since, stack.metric.worse) for stack in stacks]
-        first = first or list(zip(stacks, hunts, strict=True))
+        first = first or hunts
         best = _strongest(stacks, hunts, limit)
         if best is None:
             break
@@ -199,7 +200,7 @@ def _located(
         moved = float(own.k[row] - own.expected[row])
         better = _own_days(account, exact, start, stop, since)
         if (better.k - better.expected)[0] / moved < _MOST_OF_IT:
-            better = measure(exact, account.calendar, np.array([start]), np.array([stop]))
+            better = measure(exact, account.calendar, start, stop)
         if matters(metric, better)[0] and (better.k - better.expected)[0] / moved >= _MOST_OF_IT:
             finding = describe(account, exact, better, 0, where)
             # A place with little mail of its own is as sure as the slice it was found in.
@@ -249,7 +250,7 @@ def _opens(account: Account, where: Where, finding: Finding) -> tuple[float, flo
     stack = account.at(OPENS, where)
     if stack is None or not stack.n[:, finding.start : finding.stop].any():
         return None
-    own = measure(stack, account.calendar, np.array([finding.start]), np.array([finding.stop]))
+    own = measure(stack, account.calendar, finding.start, finding.stop)
     expected, n = float(own.expected[0]), float(own.n[0])
     spread = np.sqrt(expected + (expected * (1 - expected / n)) ** 2 * float(own.doubt[0]))
     return float(own.k[0]) - expected, float(max(spread, 1.0)), n
@@ -276,7 +277,7 @@ def _own_days(account: Account, stack: Stack, start: int, stop: int, since: int)
     It is where both are much alike, or where it lies in the slice's and holds nearly all of what
     the place has too much there: another incident may have made the slice's longer.
     """
-    given = measure(stack, account.calendar, np.array([start]), np.array([stop]))
+    given = measure(stack, account.calendar, start, stop)
     found = hunt(stack, account.calendar, since, stack.metric.worse)
     first, last = int(found.start[0]), int(found.stop[0])
     common = max(min(last, stop) - max(first, start), 0)
@@ -325,7 +326,7 @@ def _change(stack: Stack, own: Hunt, row: int) -> tuple[float, float]:
     weighted = squares / chance_ * days + prior * _PRIOR_DAYS
     size = effective_size([messages], [weighted], [freedom])
     low, high = (float(side[0]) for side in wilson(rate * size, size))
-    doubt = _NORMAL * usual * (1 - usual) * float(np.sqrt(own.vague[row]))
+    doubt = NORMAL_95 * usual * (1 - usual) * float(np.sqrt(own.vague[row]))
     change = rate - usual
     return change - float(np.hypot(rate - low, doubt)), change + float(np.hypot(high - rate, doubt))
 
@@ -335,7 +336,7 @@ def _share(account: Account, metric: Metric, own: Hunt, row: int, where: Where) 
     whole = account.at(metric, {"bot": where["bot"]} if metric.bots else {})
     if whole is None:
         return np.nan
-    total = measure(whole, account.calendar, own.start[row : row + 1], own.stop[row : row + 1])
+    total = measure(whole, account.calendar, own.start[row], own.stop[row])
     departure = float(total.k[0] - total.expected[0])
     mine = float(own.k[row] - own.expected[row])
     return mine / departure if departure * mine > 0 else np.nan

@@ -17,7 +17,7 @@ from mgframe.analysis.monitoring import BETTER, FALSE_ALARMS, WORSE, read_share,
 from mgframe.analysis.panels import Panel, panel_of
 from mgframe.analysis.scanning import MOST, Stretch, inflation, strongest
 from mgframe.analysis.seasonality import Calendar, Fit
-from mgframe.analysis.tails import expit, normal_p
+from mgframe.analysis.tails import NORMAL_95, expit, normal_p
 from mgframe.analysis.telling import change_sentence
 from mgframe.dividing import Floats
 from mgframe.errors import FrameError, warn
@@ -34,7 +34,6 @@ _CHOICES: Final = 700
 _LEAST_EVENTS: Final = 3.0
 #: How many days the spread of the days before counts beside that of the stretch itself.
 _DAYS_OF_BEFORE: Final = 2
-_NORMAL: Final = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -266,7 +265,7 @@ def _change_between(
         (before, usual.doubt * lasting),
     ):
         logit = np.log(rate / (1 - rate))
-        half = _NORMAL * np.sqrt(spread)
+        half = NORMAL_95 * np.sqrt(spread)
         sides.append((rate - expit(logit - half), expit(logit + half) - rate))
     (down, up), (fall, rise) = sides
     change = events / messages - before

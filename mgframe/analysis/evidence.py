@@ -15,14 +15,13 @@ from mgframe.analysis.neighbours import companions, neighbours
 from mgframe.analysis.reading import read_account
 from mgframe.analysis.rereading import Row, Told, read_row
 from mgframe.analysis.slices import Account, Metric, Stack
-from mgframe.analysis.tails import count_at
+from mgframe.analysis.tails import NORMAL_95, count_at
 from mgframe.analysis.wording import where_text
 from mgframe.dividing import Floats
 from mgframe.errors import FrameError
 from mgframe.framing import is_simulated, meta_of, with_meta
 from mgframe.timespan import Moment
 
-_NORMAL: Final = 1.959963984540054
 _NONE: Final = 1e-6
 _ALL_OPENS: Final = "all_opens"
 
@@ -98,7 +97,7 @@ def _days(account: Account, told: Told, start: int, stop: int) -> pd.DataFrame:
     every = _series(replace(account, settled=over), told)
     judged = stack.n[0] > 0
     k, n = np.where(judged, (stack.k[0], stack.n[0]), (every.k[0], every.n[0]))
-    own = measure(stack, account.calendar, np.array([start]), np.array([stop]))
+    own = measure(stack, account.calendar, start, stop)
     low, high = _ordinary(own, n, stack.noise[0])
     rate = np.divide(k, n, out=np.full(len(n), np.nan), where=n > 0)
     sides = {"k": k, "rate": rate, "expected": own.usual[0], "low": low, "high": high}
@@ -132,7 +131,7 @@ def _ordinary(own: Hunt, n: Floats, noise: Floats) -> tuple[Floats, Floats]:
     """
     rate = np.clip(own.usual[0], 1e-9, 1 - 1e-9)
     law = (n, np.log(rate / (1 - rate)), own.stray[0] + own.vague[0] + noise, rate)
-    low, high = (count_at(side, *law) for side in (-_NORMAL, _NORMAL))
+    low, high = (count_at(side, *law) for side in (-NORMAL_95, NORMAL_95))
     low = np.where(low < _NONE, 0.0, low)  # it is found by halving, which never reaches none at all
     messages = np.where(n > 0, n, np.nan)
     return low / messages, high / messages

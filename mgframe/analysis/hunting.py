@@ -117,8 +117,9 @@ def hunt(stack: Stack, calendar: Calendar, since: int = 0, sign: int = 0) -> Hun
     return _described(stack, calendar, usual, sums, start, stop)
 
 
-def measure(stack: Stack, calendar: Calendar, start: Integers, stop: Integers) -> Hunt:
-    """Return what is to be known of given intervals, one for each slice."""
+def measure(stack: Stack, calendar: Calendar, start: Integers | int, stop: Integers | int) -> Hunt:
+    """Return what is to be known of a given interval: one for all slices, or one for each."""
+    start, stop = (np.broadcast_to(side, len(stack.k)) for side in (start, stop))
     masked = _inside(start, stop, stack.k.shape[1])
     quiet = np.where(masked, 0.0, stack.n)
     usual = fit(stack.k, quiet, stack.offset, calendar, noise=stack.noise)

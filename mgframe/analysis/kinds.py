@@ -67,8 +67,7 @@ def _fell_alike(account: Account, finding: Finding) -> bool:
         stack = account.at(metric, finding.where) if account.gives(metric) else None
         if stack is None:
             return False
-        days = (np.array([finding.start]), np.array([finding.stop]))
-        own = measure(stack, account.calendar, *days)
+        own = measure(stack, account.calendar, finding.start, finding.stop)
         falls.append(float(np.log((own.k[0] + 0.5) / (own.expected[0] + 0.5))))
         doubts.append(float(own.doubt[0]))
     opens, clicks = falls

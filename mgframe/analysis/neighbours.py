@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from mgframe.analysis.collecting import Finding, describe
@@ -14,7 +13,6 @@ from mgframe.analysis.localising import Where
 from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.slices import Account, Metric, Stack
 from mgframe.analysis.wording import rate_words, sibling_words, where_text
-from mgframe.dividing import Floats
 
 #: Beyond so many standard deviations what was looked at moved too.
 MOVED: Final = 3.0
@@ -62,7 +60,7 @@ def _numbers(
     stack = account.at(metric, where)
     if stack is None or not stack.n[:, start:stop].any():
         return None
-    own = measure(stack, account.calendar, np.array([start]), np.array([stop]))
+    own = measure(stack, account.calendar, start, stop)
     one = describe(account, stack, own, 0, where)
     return {
         "n": one.n, "k": one.k, "expected": one.expected, "before": one.before,
@@ -100,9 +98,7 @@ def quiet_words(account: Account, finding: Finding) -> list[str]:
 
 
 def _is_quiet(account: Account, stack: Stack, finding: Finding) -> bool:
-    days = (np.array([finding.start]), np.array([finding.stop]))
     if not stack.n[:, finding.start : finding.stop].any():
         return False
-    own = measure(stack, account.calendar, *days)
-    moved: Floats = np.abs(own.z)
-    return bool(moved[0] <= MOVED)
+    own = measure(stack, account.calendar, finding.start, finding.stop)
+    return bool(abs(own.z[0]) <= MOVED)

@@ -81,7 +81,7 @@ def _volume(n: Floats, times: pd.DatetimeIndex) -> tuple[Floats, Any]:
 
 def _better(account: Account, scan: Scan) -> list[dict[str, Any]]:
     rows = []
-    for stack, _ in scan.first:
+    for stack in scan.stacks:
         better = -stack.metric.worse
         own = hunt(stack, account.calendar, scan.since, better)
         z = better * own.z

@@ -18,6 +18,8 @@ _RARE: Final = 0.2
 #: Beyond this a normal tail is no number any more.
 _FARTHEST: Final = 35.0
 _STEPS: Final = 60
+#: So many standard deviations on each side hold 95 % of a normal law.
+NORMAL_95: Final = 1.959963984540054
 
 
 def expit(logit: Floats) -> Floats:
