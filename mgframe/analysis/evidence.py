@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from mgframe.analysis.cubes import Stack
 from mgframe.analysis.hunting import Hunt, measure
-from mgframe.analysis.metrics import OPENS
+from mgframe.analysis.metrics import OPENS, Metric
 from mgframe.analysis.neighbours import companions, neighbours
 from mgframe.analysis.reading import read_account
 from mgframe.analysis.rereading import Row, Told, read_row
-from mgframe.analysis.slices import Account, Metric, Stack
+from mgframe.analysis.slices import Account
 from mgframe.analysis.tails import NORMAL_95, count_at
 from mgframe.analysis.wording import where_text
 from mgframe.dividing import Floats

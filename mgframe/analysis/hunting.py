@@ -7,25 +7,29 @@ from typing import Final
 
 import numpy as np
 
+from mgframe.analysis.cubes import Stack
 from mgframe.analysis.scanning import inflation
 from mgframe.analysis.seasonality import Calendar, Fit, fit, responses
-from mgframe.analysis.slices import Stack
 from mgframe.analysis.tails import expit, to_normal, z_scores
 from mgframe.dividing import Floats
 from mgframe.summing import Booleans, Integers
 
-#: An incident lasts at most so many days, or starts within so many of the end.
-LONGEST: Final = 42
-#: So many days with mail must lie outside of it.
-LEAST_OUTSIDE: Final = 21
+#: No interval that is tried is longer, also of an incident that goes on.
+_LONGEST: Final = 42
+#: So many days with mail must lie outside of it, and so many days of any kind before it.
+_LEAST_OUTSIDE: Final = 21
 _BEFORE: Final = 7
-#: Deviations of a single day are cut to this.
+#: Deviations of a single day are cut to this, in standard deviations.
 _MOST: Final = 8.0
 _ROUNDS: Final = 2
+#: How much a day resembles the next one: a guess that counts like so many pairs of days, the most
+#: that is believed, and what deviations are cut to before they are compared.
 _LIKENESS: Final = 0.3
 _GUESS: Final = 40
 _LONGEST_MEMORY: Final = 0.8
 _TAME: Final = 2.5
+#: Degrees of freedom that a day outside gives to what rates stray by; chosen with the limit, and
+#: more than alarms and dates take (``seasonality.FREEDOM``).
 _FREEDOM: Final = 45 / 56
 #: On so many days after an interval events may come that belong to it.
 _LATER: Final = 2
@@ -35,11 +39,11 @@ _LATER: Final = 2
 class Hunt:
     """The strongest interval of each series: days `start` up to `stop` (exclusive).
 
-    `z` is how far it lies from chance (0 where nothing can be said), positive where there are more
-    events than expected; `n`, `k` and `expected` are the sums over it, `effect` the shift of the
-    logit and `doubt` its variance, `lowest` and `highest` the first and last start of the 90 % set.
-    `usual` is the rate that was expected of each day,
-    `stray` by how much its logit varies and `vague` the variance of its level.
+    `z` is how far it lies from chance as a normal deviate (0 where nothing can be said), positive
+    where there are more events than expected; `n`, `k` and `expected` are the sums over it,
+    `effect` the shift of the logit and `doubt` its variance, `lowest` and `highest` the first and
+    last start of the 90 % set. `usual` is the rate that was expected of each day, `stray` by how
+    much its logit varies and `vague` the variance of its level.
     """
 
     start: Integers
@@ -67,7 +71,7 @@ class Hunt:
         return found
 
     def made_up(self, k: Floats, n: Floats) -> Floats:
-        """Return which share of an interval's departure the days around it make up for.
+        """Return which share of an interval's departure a day before and two after make up for.
 
         Opens that come a day later than usual are not lost: the day of the send has too few, the
         next one too many.
@@ -82,6 +86,8 @@ class Hunt:
 
 @dataclass(frozen=True)
 class _Sums:
+    """Running sums of a x and of a over the days, and how much a day resembles the next one."""
+
     pull: Floats
     held: Floats
     rho: Floats
@@ -97,10 +103,13 @@ def hunt(stack: Stack, calendar: Calendar, since: int = 0, sign: int = 0) -> Hun
 
     Notes
     -----
-    Level and weekdays are fitted without the interval, hence two rounds. Of an interval I with the
-    deviations x of weight a = 1 / (stray + v): z = sum(a x) / sqrt(sum(a) g), where g is by how
-    much days that resemble the next one widen a mean of so many. Where few events are expected the
-    tail of their sum is told, and the smaller of both counts.
+    Level and weekdays are fitted without the interval, hence two rounds. An interval with the
+    deviations x (logits, cut at 8 standard deviations of a day) of weight a = 1 / (stray + v)
+    shifts the rate by sum(a x) / sum(a), with the variance g / sum(a) and that of the level, where
+    g is by how much days that resemble the next one widen a mean of so many. The strongest one has
+    the largest (sum(a x))² / (sum(a) g). Its z is the shift over its standard deviation, read as
+    Student's t, or that of the tail of the interval's sum of events, whichever is smaller; 0 where
+    the two have other signs.
     """
     k, n, offset, noise = stack.k, stack.n, stack.offset, stack.noise
     days = k.shape[1]
@@ -119,7 +128,7 @@ def hunt(stack: Stack, calendar: Calendar, since: int = 0, sign: int = 0) -> Hun
 
 def measure(stack: Stack, calendar: Calendar, start: Integers | int, stop: Integers | int) -> Hunt:
     """Return what is to be known of a given interval: one for all slices, or one for each."""
-    start, stop = (np.broadcast_to(side, len(stack.k)) for side in (start, stop))
+    start, stop = (np.full(len(stack.k), side) for side in (start, stop))
     masked = _inside(start, stop, stack.k.shape[1])
     quiet = np.where(masked, 0.0, stack.n)
     usual = fit(stack.k, quiet, stack.offset, calendar, noise=stack.noise)
@@ -160,7 +169,7 @@ def _best(sums: _Sums, days: int, since: int, sign: int) -> tuple[Integers, Inte
     series = np.arange(len(sums.pull))
     best = np.full(len(series), -1.0)
     start, stop = np.zeros(len(series), dtype="int64"), np.ones(len(series), dtype="int64")
-    for length in range(1, min(LONGEST, days - _BEFORE) + 1):
+    for length in range(1, min(_LONGEST, days - _BEFORE) + 1):
         starts = np.arange(max(_BEFORE, since), days - length + 1)
         if not len(starts):
             break
@@ -200,7 +209,7 @@ def _described(
     expected = (n * rate * inside).sum(axis=1)
     freedom = np.maximum(_FREEDOM * usual.buckets, 4)
     z = _certainty(events, messages, expected, effect, doubt, freedom)
-    z = np.where((usual.buckets >= LEAST_OUTSIDE) & (messages > 0), z, 0.0)
+    z = np.where((usual.buckets >= _LEAST_OUTSIDE) & (messages > 0), z, 0.0)
     lowest, highest = _credible(sums, start, stop, np.sign(effect))
     return Hunt(
         start, stop, z, messages, events, expected, effect, doubt, lowest, highest, rate,

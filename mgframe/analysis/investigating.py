@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from mgframe.analysis.causes import check_failures, leading_cause, with_causes
-from mgframe.analysis.collecting import LIMIT, Finding, chance, collect
+from mgframe.analysis.collecting import LIMIT, chance, collect
+from mgframe.analysis.describing import Finding
 from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.kinds import folded, mixes, with_kind
 from mgframe.analysis.metrics import METRICS

@@ -8,12 +8,21 @@ from typing import Final
 
 import numpy as np
 
-from mgframe.analysis.collecting import Finding, describe
+from mgframe.analysis.cubes import Cube, Stack, Where, both_ways
+from mgframe.analysis.describing import Finding, describe
 from mgframe.analysis.effects import EFFECTS
 from mgframe.analysis.hunting import hunt, measure
-from mgframe.analysis.localising import Where
-from mgframe.analysis.metrics import BOTS, CLICKS, COMPLAINT, DELIVERY, ENGAGEMENT, FAILURES, OPENS
-from mgframe.analysis.slices import Account, Cube, Metric, Stack
+from mgframe.analysis.metrics import (
+    BOTS,
+    CLICKS,
+    COMPLAINT,
+    DELIVERY,
+    ENGAGEMENT,
+    FAILURES,
+    OPENS,
+    Metric,
+)
+from mgframe.analysis.slices import Account
 from mgframe.dividing import Floats
 from mgframe.summing import Booleans
 from mgframe.vocabulary import OVERLAPPING_LEVELS, PROVIDER_LEVELS
@@ -32,7 +41,9 @@ _LEAST_DAYS: Final = 3
 _FEW_DAYS: Final = 5
 _FEW_DAYS_LIMIT: Final = 5.0
 _MIX_EFFECT: Final = 0.75
+#: Expected shares are as sure as those of so many times the mail.
 _SURE: Final = 50.0
+#: Cells that moved the rate by this part of what the first one did are as much to blame as it.
 _NEARLY: Final = 0.5
 #: The mail of a key is unusual beyond so many robust standard deviations of its logarithm; a share
 #: smaller than this is nothing.
@@ -134,22 +145,20 @@ def _overlap(one: Where, other: Where) -> bool:
 
 
 def mixes(account: Account, since: int = 0) -> list[Finding]:
-    """Return where the mix of mail changed so that a rate moves although no part's rate did."""
+    """Return where the mix of mail changed so that a rate moves at the usual rates of its parts.
+
+    The rate may rise or fall; what the parts themselves did is not looked at here.
+    """
     found = []
     for metric in (OPENS, FAILURES):
         if not account.gives(metric):
             continue
-        cube = next((c for c in _turned(account, metric) if c.levels == ("domain", "tag")), None)
-        if cube is None:
-            cube = next((c for c in _turned(account, metric) if c.levels[0] == "domain"), None)
+        cubes = [cube for cube in both_ways(account.cubes(metric)) if cube.levels[0] == "domain"]
+        cube = next((c for c in cubes if c.levels[1] == "tag"), next(iter(cubes), None))
         if cube is not None:
             finding = _mix(account, metric, cube, since)
             found += [finding] if finding is not None else []
     return found
-
-
-def _turned(account: Account, metric: Metric) -> list[Cube]:
-    return [turn for cube in account.cubes(metric) for turn in (cube, cube.turned())]
 
 
 def _mix(account: Account, metric: Metric, cube: Cube, since: int) -> Finding | None:

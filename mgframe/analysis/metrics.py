@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from mgframe.analysis.slices import Metric
+
+@dataclass(frozen=True)
+class Metric:
+    """A rate as it is judged: `k` (events) over `n`; `worse` is the sign of a change for the worse.
+
+    `failing` takes what is lacking of the numerator for the event; `late` events come days after
+    the send; `rate` is the name in a finding, and `family` what belongs to one incident.
+    """
+
+    name: str
+    rate: str
+    family: str
+    numerator: str
+    denominator: str
+    worse: int = 1
+    failing: bool = False
+    late: bool = False
+    bots: bool = False
+
 
 DELIVERY: Final = "delivery"
 COMPLAINT: Final = "complaint"
@@ -40,7 +59,8 @@ METRICS: Final = (
     ),
 )
 
-#: A message put off is no message lost: where both moved, the loss is what is told.
+#: Where several rates of a family moved, the most telling one is told: a message put off is no
+#: message lost, a lost one says less than why it was, and opens are more than clicks.
 LESS_TELLING: Final = {
     "deferral_rate": 0.7,
     "delivery_rate": 0.9,

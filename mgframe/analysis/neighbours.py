@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mgframe.analysis.collecting import Finding, describe
+from mgframe.analysis.cubes import Stack, Where
+from mgframe.analysis.describing import Finding, describe
 from mgframe.analysis.hunting import measure
-from mgframe.analysis.localising import Where
-from mgframe.analysis.metrics import METRICS
-from mgframe.analysis.slices import Account, Metric, Stack
+from mgframe.analysis.metrics import METRICS, Metric
+from mgframe.analysis.slices import Account
 from mgframe.analysis.wording import rate_words, sibling_words, where_text
 
 #: Beyond so many standard deviations what was looked at moved too.

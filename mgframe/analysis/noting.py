@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mgframe.analysis.collecting import LIMIT, Scan, matters
+from mgframe.analysis.collecting import LIMIT, Scan
+from mgframe.analysis.cubes import Where
+from mgframe.analysis.describing import matters
 from mgframe.analysis.hunting import hunt
-from mgframe.analysis.localising import Where
 from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.slices import Account
 from mgframe.analysis.wording import where_text

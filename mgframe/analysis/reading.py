@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mgframe.analysis.slices import ALONE, Account, Table
+from mgframe.analysis.cubes import ALONE, Table
+from mgframe.analysis.slices import Account
 from mgframe.analysis.spans import read_days
 from mgframe.dividing import Floats
 from mgframe.errors import FrameError, QueryError

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mgframe.analysis.localising import Where
-from mgframe.analysis.metrics import METRICS, OPENS
+from mgframe.analysis.cubes import Where
+from mgframe.analysis.metrics import METRICS, OPENS, Metric
 from mgframe.analysis.neighbours import place_for
-from mgframe.analysis.slices import Account, Metric
+from mgframe.analysis.slices import Account
 from mgframe.errors import QueryError
 from mgframe.timespan import read_moment
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import pandas as pd
 
-from mgframe.analysis.collecting import Finding
-from mgframe.analysis.localising import Where
-from mgframe.analysis.slices import Metric
+from mgframe.analysis.cubes import Where
+from mgframe.analysis.describing import Finding
+from mgframe.analysis.metrics import Metric
 from mgframe.analysis.telling import decimals_for
 from mgframe.vocabulary import PROVIDER_LEVELS
 

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mgframe.analysis.evidence import metric_shown
+from mgframe.analysis.metrics import Metric
 from mgframe.analysis.rereading import Told, read_row
-from mgframe.analysis.slices import Metric
 from mgframe.analysis.wording import rate_words
 from mgframe.errors import FrameError
 from mgframe.plotting.expectation import LATE_NOTE, draw_expected, draw_series

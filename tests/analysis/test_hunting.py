@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 from analysis.accounts import Plant, frames_of, leaves_of
 
-from mgframe.analysis.collecting import at_domain, describe
+from mgframe.analysis.cubes import Stack
+from mgframe.analysis.describing import describe
 from mgframe.analysis.hunting import hunt, measure
 from mgframe.analysis.kinds import mixes
-from mgframe.analysis.metrics import METRICS, OPENS
+from mgframe.analysis.metrics import METRICS, OPENS, Metric
+from mgframe.analysis.placing import at_domain
 from mgframe.analysis.reading import read_account
 from mgframe.analysis.seasonality import Calendar, fit
-from mgframe.analysis.slices import Account, Metric, Stack
+from mgframe.analysis.slices import Account
 
 DAYS = 60
 CALENDAR = Calendar.of(pd.date_range("2026-08-03", periods=DAYS, freq="D"), "day")
@@ -97,7 +99,7 @@ def test_machines_are_put_down_to_the_domain_whose_opens_they_explain(domain: st
     own = account(Plant("bots", where, (70, 76), 0.3), volume=40_000)
     stack = own.stack(MACHINES)
     row = stack.places.index((("recipient_provider", "Gmail"), ("bot", "Apple")))
-    found = measure(stack, own.calendar, *(np.full(len(stack.k), day) for day in (70, 77)))
+    found = measure(stack, own.calendar, 70, 77)
     place = {"recipient_provider": ("Gmail",), "bot": ("Apple",)}
     at_provider = describe(own, stack, found, row, place)
     finding = at_domain(own, at_provider)
@@ -111,7 +113,7 @@ def test_machines_that_open_everywhere_stay_with_the_provider() -> None:
     own = account(Plant("bots", {"recipient_provider": "Gmail"}, (70, 76), 0.3), volume=40_000)
     stack = own.stack(MACHINES)
     row = stack.places.index((("recipient_provider", "Gmail"), ("bot", "Apple")))
-    found = measure(stack, own.calendar, *(np.full(len(stack.k), day) for day in (70, 77)))
+    found = measure(stack, own.calendar, 70, 77)
     place = {"recipient_provider": ("Gmail",), "bot": ("Apple",)}
     assert at_domain(own, describe(own, stack, found, row, place)).where == place
 
