@@ -10,9 +10,10 @@ import pandas as pd
 
 from mgframe.analysis.causes import with_causes
 from mgframe.analysis.collecting import LIMIT
-from mgframe.analysis.investigating import Frames, check_options
+from mgframe.analysis.investigating import check_options
 from mgframe.analysis.investigating import investigate as analyse
 from mgframe.analysis.metrics import METRICS
+from mgframe.analysis.reading import Frames
 from mgframe.cause_asking import MOST_FINDINGS, ask_causes, is_refusal
 from mgframe.client import Client
 from mgframe.errors import MgframeError, QueryError
@@ -77,7 +78,8 @@ def investigate(
         better, the open bucket.
     limit : float, default 4.7
         How far an incident must lie from chance, as a normal deviate; rates that jump by
-        themselves (deferrals, opens) and single days must lie a little further.
+        themselves (deferrals, opens, clicks) and single days must lie further. Another mix, and a
+        rate that got better (`notes`), have limits of their own.
     holidays : list of dates, optional
         Days that are neither learnt from nor judged.
     until : str or datetime, optional
@@ -93,8 +95,9 @@ def investigate(
     DataFrame
         A plain table with these columns:
 
-        - `kind`: ``rate`` (something got worse), ``mix`` (only the mix of mail changed),
-          ``tracking`` (opens and clicks are not counted), ``bots`` (machines open or click more).
+        - `kind`: ``rate`` (something got worse), ``mix`` (the mix of mail changed),
+          ``tracking`` (opens and clicks fell alike, as if not counted), ``bots`` (machines open or
+          click more).
         - `metric`: the rate's name; `where`: the place as text; `keys`: the same as JSON text,
           level to list of keys, ``{}`` for the whole account.
         - `start`, `end`: first and last affected day (UTC); `start_low`, `start_high`: the first
@@ -105,9 +108,15 @@ def investigate(
           change with its 95 % interval; `excess`: how many messages fared worse than expected;
           `share`: of the whole account's departure on these days, NaN where that has another sign.
         - `q_value`: Benjamini and Hochberg's, over all series looked at; `score`: what the rows
-          are sorted by.
+          are sorted by: how sure it is, times log(1 + excess), half as much again where it lasts.
         - `cause`: the leading failure there, with its codes and what they mean (empty where not
           known); `next_check`: what to look at first; `sentence`: all of it, to be forwarded.
+
+        Of a ``mix`` the rate, which may also have risen, is the whole account's, and counts and
+        rates are what the usual rates of its parts give for each day's mail: `excess` is how many
+        messages fared otherwise, `share` NaN. Of ``bots`` events are those of machines alone, and
+        where a domain is named its part of a provider's is an estimate. A ``note`` has no dates
+        of the start, no `q_value`, and `excess` below 0 where a rate got better.
 
         Consequences are folded into the row of their cause. ``attrs["mgframe"]`` has `series` (how
         many were looked at), `cannot_tell` (what could not be judged, and why), `requests`.

@@ -131,15 +131,19 @@ def _of_classes(told: Told, frame: pd.DataFrame) -> str:
 
 
 def _at_place(told: Told, table: pd.DataFrame, keys: dict[str, Any]) -> Booleans:
-    """Return the rows that are of a place; none where the table is about another one, or more."""
+    """Return the rows that are of a place; none where the table is about another one, or more.
+
+    A table that does not say what it was narrowed to is taken to be about the place.
+    """
     here: Booleans = np.ones(len(table), dtype=bool)
     noted = _noted(table)
     for level, names in told.where.items():
         column = next((one for one in keys if _NAMES.get(one, one) == level), None)
         if column is not None:
             here &= pd.Index(keys[column]).isin(names)
-        elif noted is not None and not set(noted.get(level, ())) & set(names):
-            here[:] = False
+        elif noted is not None:
+            own = set(noted.get(level, ()))
+            here &= bool(own) and own <= set(names)
     return here
 
 

@@ -13,7 +13,7 @@ from mgframe.analysis.cubes import Stack
 from mgframe.analysis.hunting import Hunt, measure
 from mgframe.analysis.metrics import OPENS, Metric
 from mgframe.analysis.neighbours import companions, neighbours
-from mgframe.analysis.reading import read_account
+from mgframe.analysis.reading import Frames, account_of, frames_listed
 from mgframe.analysis.rereading import Row, Told, read_row
 from mgframe.analysis.slices import Account
 from mgframe.analysis.tails import NORMAL_95, count_at
@@ -42,7 +42,7 @@ class Evidence:
 
 
 def evidence_of(
-    frames: pd.DataFrame | Sequence[pd.DataFrame],
+    frames: Frames,
     finding: Row,
     *,
     holidays: Sequence[Moment] | None = None,
@@ -58,14 +58,12 @@ def evidence_of(
         The frames tell nothing of its place, or as for :func:`mgframe.investigate`.
     """
     told = read_row(finding)
-    account = read_account(frames, holidays=holidays, until=until)
-    if account is None:
-        raise FrameError("the frames have no rows")
+    account = account_of(frames, holidays=holidays, until=until)
     start, stop = told.days_in(account)
-    listed = [frames] if isinstance(frames, pd.DataFrame) else list(frames)
+    simulated = any(is_simulated(frame) for frame in frames_listed(frames))
     metric, where = told.known_in(account)
     return Evidence(
-        days_behind(account, told, simulated=any(is_simulated(frame) for frame in listed)),
+        days_behind(account, told, simulated=simulated),
         companions(account, told.metric, told.where, start, stop),
         neighbours(account, metric, where, start, stop),
     )
@@ -127,7 +125,7 @@ def _series(account: Account, told: Told) -> Stack:
 def _ordinary(own: Hunt, n: Floats, noise: Floats) -> tuple[Floats, Floats]:
     """Return within which rates 95 % of ordinary days lie, NaN without messages.
 
-    A day strays by itself, by chance of counting, by what comes late, and by how vague its level
+    A day strays by itself, by chance of counting, by what comes late, and by how vaguely its level
     is known.
     """
     rate = np.clip(own.usual[0], 1e-9, 1 - 1e-9)

@@ -12,13 +12,14 @@ import pandas as pd
 
 from mgframe.analysis.causes import check_failures, leading_cause, with_causes
 from mgframe.analysis.collecting import LIMIT, chance, collect
+from mgframe.analysis.cubes import ALONE
 from mgframe.analysis.describing import Finding
 from mgframe.analysis.discoveries import q_values
 from mgframe.analysis.kinds import folded, mixes, with_kind
 from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.neighbours import neighbours, quiet_words
 from mgframe.analysis.noting import notes_of
-from mgframe.analysis.reading import read_account
+from mgframe.analysis.reading import Frames, account_of, frames_listed, read_account
 from mgframe.analysis.rereading import Row, read_row
 from mgframe.analysis.slices import Account
 from mgframe.analysis.spans import read_days
@@ -40,8 +41,6 @@ COLUMNS: Final = {
     "q_value": "float64", "score": "float64", "cause": "str", "next_check": "str",
     "sentence": "str",
 }  # fmt: skip
-
-Frames = pd.DataFrame | Sequence[pd.DataFrame]
 
 
 def investigate(
@@ -144,7 +143,7 @@ def _cannot(account: Account) -> list[str]:
 def _limits_of(account: Account) -> list[str]:
     """Return what the frames cannot tell."""
     told = []
-    if not any("" not in table.levels for table in account.tables):
+    if not any(ALONE not in table.levels for table in account.tables):
         told.append("no frame has two keys, so no place is narrower than one key")
     missing = sorted({m.rate for m in METRICS if not m.bots and not account.gives(m)})
     if missing:
@@ -215,28 +214,22 @@ def _table(
         else:
             columns[name] = pd.Series(values, dtype=dtype)
     table = pd.DataFrame(columns)
-    listed = [frames] if isinstance(frames, pd.DataFrame) else list(frames)
-    meta = {
-        key: meta_of(listed[0])[key]
-        for key in ("region", "fetched_at")
-        if key in meta_of(listed[0])
-    }
-    days = (
-        {}
-        if account is None
-        else {
-            "window": [
-                json_time(account.times[0]),
-                json_time(account.times[-1] + pd.Timedelta(days=1)),
-            ]
-        }
-    )
-    return with_meta(table, meta | days | {
+    return with_meta(table, _meta(account, frames) | {
         "analysis": "investigate",
         "series": len(p),
         "cannot_tell": list(cannot_tell),
-        "simulated": any(is_simulated(frame) for frame in listed),
     })  # fmt: skip
+
+
+def _meta(account: Account | None, frames: Frames) -> dict[str, Any]:
+    """Return what is known of the frames: region and time of the first one, and their days."""
+    listed = frames_listed(frames)
+    first = meta_of(listed[0])
+    meta: dict[str, Any] = {key: first[key] for key in ("region", "fetched_at") if key in first}
+    if account is not None:
+        edges = (account.times[0], account.times[-1] + pd.Timedelta(days=1))
+        meta["window"] = [json_time(edge) for edge in edges]
+    return {**meta, "simulated": any(is_simulated(frame) for frame in listed)}
 
 
 def siblings(
@@ -283,7 +276,5 @@ def siblings(
     ['domain', 'recipient_provider']
     """
     told = read_row(finding)
-    account = read_account(frames, holidays=holidays, until=until)
-    if account is None:
-        raise FrameError("the frames have no rows")
+    account = account_of(frames, holidays=holidays, until=until)
     return neighbours(account, *told.known_in(account), *told.days_in(account))

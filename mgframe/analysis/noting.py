@@ -102,9 +102,12 @@ def _better(account: Account, scan: Scan) -> list[dict[str, Any]]:
 
 
 def _open(account: Account) -> list[dict[str, Any]]:
-    done = account.settled[False] | account.settled[True]
-    last = len(done) - 1
-    if done[last]:
+    judged = np.flatnonzero(account.settled[False])
+    first, stop = int(judged[-1]) + 1 if len(judged) else 0, len(account.times)
+    if first == stop:
         return []
-    text = f"{account.times[last]:%Y-%m-%d} is not over or not settled, and was not judged."
-    return [{"place": {}, "days": (last, last + 1), "sentence": text}]
+    text = (
+        f"deliveries since {account.times[first]:%Y-%m-%d} were not judged: a day is not over, can "
+        "still change, or is a holiday."
+    )
+    return [{"place": {}, "days": (first, stop), "sentence": text}]

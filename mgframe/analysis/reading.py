@@ -22,11 +22,11 @@ from mgframe.vocabulary import DELIVERY_LAG_HOURS
 _PAIRS: Final = "time and two keys, such as mg.metrics(by=['domain', 'recipient_provider'])"
 
 
+Frames = pd.DataFrame | Sequence[pd.DataFrame]
+
+
 def read_account(
-    frames: pd.DataFrame | Sequence[pd.DataFrame],
-    *,
-    holidays: Sequence[Moment] | None,
-    until: Moment | None,
+    frames: Frames, *, holidays: Sequence[Moment] | None, until: Moment | None
 ) -> Account | None:
     """Return what the frames say together, None where they have no rows at all.
 
@@ -39,8 +39,7 @@ def read_account(
         have the same keys, other days or another zone; or it is not known until when they are
         complete.
     """
-    listed = _listed(frames)
-    filled = [_in_days(frame) for frame in listed if len(frame)]
+    filled = [_in_days(frame) for frame in frames_listed(frames) if len(frame)]
     if not filled:
         return None
     levels = [_levels(frame) for frame in filled]
@@ -53,7 +52,18 @@ def read_account(
     return Account(times, tuple(tables), settled)
 
 
-def _listed(frames: object) -> list[pd.DataFrame]:
+def account_of(
+    frames: Frames, *, holidays: Sequence[Moment] | None, until: Moment | None
+) -> Account:
+    """Return what the frames say together; raise also where they have no rows at all."""
+    account = read_account(frames, holidays=holidays, until=until)
+    if account is None:
+        raise FrameError("the frames have no rows")
+    return account
+
+
+def frames_listed(frames: object) -> list[pd.DataFrame]:
+    """Return the frames, one or several, as a list; those of a mapping are its values."""
     if isinstance(frames, pd.DataFrame):
         return [frames]
     listed = list(frames.values()) if isinstance(frames, Mapping) else frames

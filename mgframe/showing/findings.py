@@ -13,9 +13,9 @@ import pandas as pd
 
 from mgframe.analysis.causes import has_cause
 from mgframe.analysis.evidence import Evidence, evidence_of, metric_shown
-from mgframe.analysis.investigating import Frames
 from mgframe.analysis.metrics import OPENS
 from mgframe.analysis.neighbours import place_for
+from mgframe.analysis.reading import Frames
 from mgframe.analysis.rereading import Row, read_row
 from mgframe.analysis.wording import rate_words, where_text
 from mgframe.client import Client

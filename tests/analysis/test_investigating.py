@@ -179,6 +179,16 @@ def test_a_spike_of_volume_is_a_note_and_no_finding() -> None:
     assert day(spike["start"]) == 80
 
 
+def test_days_that_were_not_judged_are_a_note() -> None:
+    frames = frames_with(100)
+    until = FIRST + pd.Timedelta(days=88, hours=9)
+    holidays = [FIRST + pd.Timedelta(days=87)]
+    noted = investigate(frames, notes=True, until=until, holidays=holidays)
+    (row,) = [row for _, row in noted.iterrows() if "were not judged" in row["sentence"]]
+    assert (day(row["start"]), day(row["end"])) == (87, 89)
+    assert "deliveries since 2026-11-13 were not judged" in row["sentence"]
+
+
 @pytest.mark.slow
 def test_within_leaves_out_what_began_before() -> None:
     frames = frames_with(3, [Plant("block", dict(BLOCK.where), (40, 45), 0.05)])
@@ -201,6 +211,12 @@ def test_the_leading_failure_of_the_place_is_its_cause(
     row = investigate(blocked[0], failures=failures).loc[0]
     assert row["cause"] == "espblock 550"
     assert row["sentence"].endswith(". Most failures there: espblock 550.")
+
+
+def test_frames_by_name_are_frames(blocked: tuple[list[pd.DataFrame], pd.DataFrame]) -> None:
+    frames = blocked[0]
+    named: Any = {"by provider": frames[0], "by tag": frames[1]}
+    pd.testing.assert_frame_equal(investigate(named), investigate(frames[:2]))
 
 
 def test_what_is_no_table_of_failures_is_refused(
