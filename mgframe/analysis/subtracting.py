@@ -19,8 +19,8 @@ def without(account: Account, stack: Stack, finding: Finding) -> Stack:
     """Return the slices of a metric without what a finding explains of them.
 
     From the day before it to the day after a slice loses the events that it has too many in common
-    with the place, and where no table tells these, its mail of these days. A slice that has no
-    message of the place stays as it is.
+    with the place; its mail of these days where no table of two keys tells them, and so does the
+    account as a whole. A slice that has no message of the place stays as it is.
     """
     k, n = stack.k.copy(), stack.n.copy()
     days = np.zeros(k.shape[1], dtype=bool)

@@ -142,7 +142,8 @@ def _of_mix(finding: Finding, times: pd.DatetimeIndex) -> str:
     return (
         f"{_subject(finding.metric)} of the whole account {_moved(finding)} "
         f"{_when(finding, times)} ({_points(finding.change, finding.change)} points), because the "
-        f"mix of mail changed: {part} makes up another share of it; no part's own rate explains it"
+        f"mix of mail changed: {part} makes up another share of it; both rates are what the usual "
+        "ones of all parts give"
     )
 
 
