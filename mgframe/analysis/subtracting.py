@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mgframe.analysis.cubes import Cube, Place, Stack, Where, both_ways
+from mgframe.analysis.cubes import Cube, Place, Stack, Where
 from mgframe.analysis.describing import Finding
 from mgframe.analysis.slices import Account
 from mgframe.dividing import Floats
@@ -48,10 +48,11 @@ def _shared_excess(
     cubes: Sequence[Cube], days: Booleans, where: Where, place: Place
 ) -> Floats | None:
     """Return by day what a slice has too much in common with a place; None where unknown."""
-    levels = list({*where, *(level for level, _ in place)})
+    levels = {*where, *(level for level, _ in place)}
     if len(levels) != 2 or not place:
         return None
-    cube = next((one for one in both_ways(cubes) if one.levels == (levels[0], levels[1])), None)
+    # The table as it is: turned, the usual rates of its cells would be drawn to another key's.
+    cube = next((one for one in cubes if set(one.levels) == levels), None)
     if cube is None:
         return None
     members = {**where, **{level: (name,) for level, name in place}}

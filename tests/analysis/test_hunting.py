@@ -20,6 +20,7 @@ from mgframe.analysis.placing import at_domain
 from mgframe.analysis.reading import read_account
 from mgframe.analysis.seasonality import Calendar, fit
 from mgframe.analysis.slices import Account
+from mgframe.analysis.subtracting import without
 
 DAYS = 60
 CALENDAR = Calendar.of(pd.date_range("2026-08-03", periods=DAYS, freq="D"), "day")
@@ -133,6 +134,24 @@ def test_the_start_of_a_slight_shift_is_known_to_some_days_and_lies_in_nine_of_t
         wide += int(found.highest[0] > found.lowest[0])
     assert held >= 54
     assert wide >= 30
+
+
+def test_what_a_finding_explains_is_taken_at_the_usual_rates_of_the_table_as_it_is() -> None:
+    own = account(Plant("block", {"domain": "d0.example"}, (70, 75), 0.05))
+    (cube,) = (c for c in own.cubes(BLOCKS) if set(c.levels) == {"domain", "recipient_provider"})
+    stack = own.stack(BLOCKS)
+    finding = describe(
+        own, stack, measure(stack, own.calendar, 70, 76), 0, {"domain": ("d0.example",)}
+    )
+    left = without(own, stack, finding)
+    days = np.zeros(90, dtype=bool)
+    days[69:77] = True
+    for j, name in enumerate(cube.members[1]):
+        row = stack.places.index((("recipient_provider", name),))
+        excess = cube.k[0, j, days] - cube.n[0, j, days] * cube.without(days).rates[0, j]
+        kept = np.clip(stack.k[row, days] - excess, 0, stack.n[row, days])
+        np.testing.assert_allclose(left.k[row, days], kept)
+        np.testing.assert_array_equal(left.k[row, ~days], stack.k[row, ~days])
 
 
 # ---------------------------------------------------------------- machines, and the mix
