@@ -14,8 +14,6 @@ from mgframe.analysis.tails import expit, to_normal, z_scores
 from mgframe.dividing import Floats
 from mgframe.summing import Booleans, Integers
 
-#: No interval that is tried is longer, also of an incident that goes on.
-_LONGEST: Final = 42
 #: So many days with mail must lie outside of it, and so many days of any kind before it.
 _LEAST_OUTSIDE: Final = 21
 _BEFORE: Final = 7
@@ -169,7 +167,7 @@ def _best(sums: _Sums, days: int, since: int, sign: int) -> tuple[Integers, Inte
     series = np.arange(len(sums.pull))
     best = np.full(len(series), -1.0)
     start, stop = np.zeros(len(series), dtype="int64"), np.ones(len(series), dtype="int64")
-    for length in range(1, min(_LONGEST, days - _BEFORE) + 1):
+    for length in range(1, days - _LEAST_OUTSIDE + 1):
         starts = np.arange(max(_BEFORE, since), days - length + 1)
         if not len(starts):
             break

@@ -57,7 +57,11 @@ class Window:
             model = Model(Shares(grids), self.stray, {})
             chance = model.chance(where)
             if chance is not None:
-                grids = [replace(grid, e=model.expected(grid, where, chance)[0]) for grid in grids]
+                told = (model.expected(grid, where, chance)[0] for grid in grids)
+                grids = [
+                    replace(grid, e=np.maximum(e, 0.0))
+                    for grid, e in zip(grids, told, strict=True)
+                ]
         return grids
 
     def _grid(self, cube: Cube) -> Grid:

@@ -355,3 +355,9 @@ def test_what_is_no_frame_is_refused(frames: Any) -> None:
 def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(mg.QueryError):
         investigate(frames_with(3, days=30), **options)
+
+
+def test_what_has_lasted_longer_than_six_weeks_is_found_whole() -> None:
+    plant = Plant("block", {"recipient_provider": "Yahoo"}, (36, 89), 0.05)
+    (row,) = (row for _, row in investigate(frames_with(3, [plant]), within="60d").iterrows())
+    assert (day(row["start"]), day(row["end"]), row["ongoing"]) == (36, 89, True)
