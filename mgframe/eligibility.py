@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from mgframe.errors import FrameError, QueryError
-from mgframe.framing import key_levels
+from mgframe.framing import key_levels, require_table
 from mgframe.summing import names_in
 from mgframe.vocabulary import (
     COUNTS,
@@ -73,11 +73,16 @@ def choose_rates(
     FrameError
         The frame lacks a count, or a level makes the rate meaningless.
     """
+    require_table(frame)
     of = _denominator_column(frame, of)
     if names is None:
         wanted = list(RATES) if of == DELIVERED_FBL else []
     else:
         wanted = [rate_name(name) for name in names_in(names, argument="names")]
+        if not wanted:
+            raise QueryError(
+                f"names={names!r} names no rate; leave it out for all that the frame can give"
+            )
     others = [name for name in wanted if name != "complaint_rate"]
     if of == DELIVERED_FBL and others:
         raise QueryError(

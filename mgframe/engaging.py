@@ -21,7 +21,7 @@ from mgframe.actors import (
 from mgframe.dividing import span_hours
 from mgframe.eligibility import choose_rates
 from mgframe.errors import FrameError, QueryError, warn
-from mgframe.framing import meta_of, resolution_of, times_of, with_meta
+from mgframe.framing import meta_of, require_table, resolution_of, times_of, with_meta
 from mgframe.ratios import quotients
 from mgframe.summing import (
     UNIQUE_DAYS,
@@ -179,6 +179,7 @@ def engagement(
         raise QueryError(
             "by= names 'bot', which engagement tells apart in its columns; leave it out"
         )
+    require_table(frame)
     refuse_filtered_bots(frame)
     if "bot" in frame.index.names:
         if machines is not None:

@@ -83,8 +83,28 @@ def _shortened(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def require_frame(frame: object) -> None:
+    """Raise :class:`FrameError` for what is no frame and no column of one."""
+    if not isinstance(frame, (pd.DataFrame, pd.Series)):
+        raise FrameError(
+            f"a frame of counts was expected, got {type(frame).__name__}; fetch one, such as "
+            "mg.metrics(by='domain', last='30d'), or make one of a table with mg.as_frame(df, ...)"
+        )
+
+
+def require_table(frame: object) -> None:
+    """Raise :class:`FrameError` for what is no frame, one column of it neither."""
+    require_frame(frame)
+    if isinstance(frame, pd.Series):
+        raise FrameError(
+            f"a frame of counts was expected, got its column {frame.name!r} alone; "
+            f"df[[{frame.name!r}]] keeps it a frame"
+        )
+
+
 def time_level(frame: pd.DataFrame) -> str | None:
     """Return the level that is time or age, None for a frame that was summed over it."""
+    require_frame(frame)
     levels = (*TIME_LEVELS, *AGE_LEVELS)
     return next((str(name) for name in frame.index.names if name in levels), None)
 
@@ -98,6 +118,7 @@ def key_levels(frame: pd.DataFrame) -> list[str]:
 
 def require_named(frame: pd.DataFrame) -> None:
     """Raise :class:`FrameError` where a level has no name, as after ``reset_index()``."""
+    require_frame(frame)
     if any(name is None for name in frame.index.names):
         raise FrameError(
             "the frame's index has a level without a name, as after reset_index() or a concat of "
@@ -111,8 +132,9 @@ def times_of(frame: pd.DataFrame) -> pd.DatetimeIndex:
     Raises
     ------
     FrameError
-        The frame has no `time` level, or holds lifetime counters.
+        The frame has no `time` level, holds lifetime counters, or its times have no zone.
     """
+    require_frame(frame)
     if "time" not in frame.index.names:
         why = (
             "it holds lifetime counters, which have as_of in its place"
@@ -120,7 +142,14 @@ def times_of(frame: pd.DataFrame) -> pd.DatetimeIndex:
             else f"its levels are {list(frame.index.names)}"
         )
         raise FrameError(f"this needs the level 'time', but the frame has none: {why}")
-    return pd.DatetimeIndex(frame.index.get_level_values("time"))
+    times = pd.DatetimeIndex(frame.index.get_level_values("time"))
+    if times.tz is None:
+        raise FrameError(
+            "the level 'time' has no zone, and a bucket without one cannot be told from its "
+            "neighbour; if it is UTC, make the frame anew with mg.as_frame(df.reset_index(), ...), "
+            "or say it: df.tz_localize('UTC', level='time')"
+        )
+    return times
 
 
 def resolution_of(frame: pd.DataFrame) -> str:
@@ -134,6 +163,7 @@ def resolution_of(frame: pd.DataFrame) -> str:
     FrameError
         A total over a window, or one bucket alone without attrs: the width cannot be told.
     """
+    require_frame(frame)
     known = meta_of(frame).get("resolution")
     if known in _LONGEST_GAPS:
         return str(known)
@@ -171,6 +201,7 @@ def is_simulated(frame: pd.DataFrame) -> bool:
 
 def require_columns(frame: pd.DataFrame, names: Collection[str]) -> None:
     """Raise :class:`FrameError` unless every name is a column."""
+    require_table(frame)
     missing = [name for name in names if name not in frame.columns]
     if missing:
         near = suggestion(missing[0], [str(c) for c in frame.columns])
@@ -181,6 +212,7 @@ def require_columns(frame: pd.DataFrame, names: Collection[str]) -> None:
 
 def require_levels(frame: pd.DataFrame, names: Collection[str]) -> None:
     """Raise :class:`FrameError` unless every name is a level."""
+    require_frame(frame)
     missing = [name for name in names if name not in frame.index.names]
     if missing:
         levels = [str(name) for name in frame.index.names]

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from mgframe.errors import FrameError, QueryError, warn
-from mgframe.framing import complete_until, meta_of, resolution_of, times_of, with_meta
+from mgframe.framing import (
+    complete_until,
+    meta_of,
+    require_table,
+    resolution_of,
+    times_of,
+    with_meta,
+)
 from mgframe.summing import (
     Booleans,
     Integers,
@@ -185,6 +192,7 @@ def _longer_buckets(
     skipna: bool,
 ) -> pd.DataFrame:
     """Return the sums over periods of the given times, which are the rows' in any zone."""
+    require_table(frame)
     width = resolution_of(frame)
     _refuse_rest(width, period)
     if width != period and period in ("month", "quarter", "year"):

@@ -20,6 +20,8 @@ from mgframe.framing import (
     meta_of,
     require_columns,
     require_levels,
+    require_named,
+    require_table,
     time_level,
     with_meta,
 )
@@ -93,6 +95,7 @@ def sum(
     a.com          40
     b.com          60
     """
+    require_table(frame)
     kept = levels_named(frame, by)
     dropped = levels_dropped(frame, kept)
     refuse_lifetime_sums(dropped)
@@ -233,6 +236,7 @@ def top(
         raise QueryError(
             f"n={n!r} must be a whole number of 1 or more: how many values of the key to keep"
         )
+    require_table(frame)
     level = _key_named(frame, by)
     require_counts(frame, list(frame.columns))
     ranked = ranked_keys(frame, level)
@@ -336,6 +340,8 @@ def long(frame: pd.DataFrame) -> pd.DataFrame:
     0  a.com  delivered     10
     1  b.com  delivered     20
     """
+    require_table(frame)
+    require_named(frame)
     levels = [str(name) for name in frame.index.names]
     plain = frame.reset_index()
     table = plain.melt(id_vars=levels, var_name="count", value_name="value")

@@ -10,7 +10,14 @@ from pandas.api.extensions import ExtensionArray
 
 from mgframe.dividing import span_hours
 from mgframe.errors import QueryError
-from mgframe.framing import complete_until, meta_of, resolution_of, times_of, with_meta
+from mgframe.framing import (
+    complete_until,
+    meta_of,
+    require_table,
+    resolution_of,
+    times_of,
+    with_meta,
+)
 from mgframe.summing import Booleans, require_counts, with_used_labels
 from mgframe.timespan import Moment, bucket_ends
 from mgframe.vocabulary import COUNTS, ENGAGEMENT_LAG_HOURS, count_name
@@ -95,6 +102,7 @@ def settled(
     >>> df.mg.settled(until="2026-11-17")["opened"].tolist()
     [4, <NA>]
     """
+    require_table(frame)
     require_counts(frame, list(frame.columns))
     moment = until if until is not None else meta_of(frame).get("fetched_at")
     end, ends = complete_until(frame, moment), _row_ends(frame)

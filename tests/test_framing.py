@@ -468,3 +468,18 @@ def test_an_index_is_that_of_pandas(rows: list[tuple[int, str]]) -> None:
     index = make_index(times, {"tag": keys})
     assert list(index) == list(expected)
     assert index.dtypes.astype(str).to_dict() == {"time": "datetime64[us, UTC]", "tag": KEY}
+
+
+def test_what_is_no_frame_is_refused_by_name() -> None:
+    with pytest.raises(FrameError, match=r"expected, got int; fetch one, such as mg\.metrics"):
+        key_levels(3)  # type: ignore[arg-type]
+    with pytest.raises(FrameError, match=r"got its column 'sent' alone; df\[\['sent'\]\] keeps it"):
+        require_columns(pd.Series([1], name="sent"), ["sent"])  # type: ignore[arg-type]
+
+
+def test_times_without_a_zone_are_refused_with_the_way_to_say_it() -> None:
+    times = pd.DatetimeIndex(["2026-11-14", "2026-11-15"], name="time")
+    frame = pd.DataFrame({"sent": pd.array([1, 2], dtype="Int64")}, index=times)
+    with pytest.raises(FrameError, match=r"no zone.*df\.tz_localize\('UTC', level='time'\)"):
+        times_of(frame)
+    assert times_of(frame.tz_localize("UTC", level="time")).tz is not None

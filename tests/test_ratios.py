@@ -527,6 +527,7 @@ def test_rows_that_occur_twice_do_not_roll():
     ("options", "argument"),
     [
         ({"names": 5}, "names=5"),
+        ({"names": []}, "names no rate; leave it out"),
         ({"names": [["x"]]}, "names="),
         ({"by": 3}, "by=3"),
         ({"of": ["sent"]}, "of="),

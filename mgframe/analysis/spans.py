@@ -177,6 +177,8 @@ def _part(frame: pd.DataFrame, span: Span | None, name: str, until: Moment | Non
 
 
 def _edges(span: Any, name: str) -> tuple[Moment, Moment]:
+    if not isinstance(span, (str, Sequence)):
+        raise QueryError(f"{name}={span!r} must be {_FORMS}")
     pair = span.split("/") if isinstance(span, str) else list(span)
     if len(pair) != 2:
         raise QueryError(f"{name}={span!r} must be {_FORMS}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mgframe.errors import FrameError, QueryError
-from mgframe.framing import key_levels, meta_of, require_levels, with_meta
+from mgframe.framing import key_levels, meta_of, require_levels, require_table, with_meta
 from mgframe.plotting.texts import key_labels, key_word
 from mgframe.ranking import ranked_keys
 from mgframe.reshaping import top as largest
@@ -93,6 +93,7 @@ def choose(frame: pd.DataFrame, *, by: str | None, top: int) -> Chosen:
 
 def one_reading(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame without a level of readings, refused where there are several of them."""
+    require_table(frame)
     level = next((str(name) for name in frame.index.names if name in READING_LEVELS), None)
     if level is None:
         return frame

@@ -17,7 +17,7 @@ from mgframe.analysis.comparing import compare as compare_of
 from mgframe.analysis.effects import EFFECTS
 from mgframe.analysis.spans import Span
 from mgframe.errors import FrameError, QueryError
-from mgframe.framing import meta_of
+from mgframe.framing import meta_of, require_table
 from mgframe.plotting.style import (
     COLOURS,
     GREY,
@@ -121,6 +121,7 @@ def compare(
     ['worse']
     """
     table = frame
+    require_table(frame)
     if not {"verdict", "change", "excess"} <= set(frame.columns):
         table = compare_of(
             frame, _named(rate), before=before, after=after, a=a, b=b, by=by,
@@ -312,6 +313,7 @@ def attribution(
     ['before', 'mix', 'a.com', 'b.com', 'after']
     """
     table = frame
+    require_table(frame)
     if not {"mix_effect", "rate_effect"} <= set(frame.columns):
         table = attribute(
             frame, _named(rate), before=before, after=after, by=by, of=of, tag=tag, total=total,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from mgframe.errors import FrameError, QueryError, suggestion
-from mgframe.framing import meta_of, require_columns, times_of
+from mgframe.framing import meta_of, require_columns, require_table, times_of
 from mgframe.periods import local_days
 from mgframe.plotting.choosing import Chosen, choose, whose
 from mgframe.plotting.style import Percent, finish, new_axes, say_nothing_to_draw
@@ -154,6 +154,7 @@ def _name(frame: pd.DataFrame, what: str) -> str:
     """Return the column or the rate that `what` names, a column of that very name first."""
     if not isinstance(what, str):
         raise QueryError(f"what={what!r} must be the name of a count or a rate")
+    require_table(frame)
     if what in frame.columns:
         return what
     bare = what.removesuffix("_count")

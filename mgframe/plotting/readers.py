@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from mgframe.engaging import engagement as engagement_of
 from mgframe.errors import FrameError
-from mgframe.framing import meta_of
+from mgframe.framing import meta_of, require_table
 from mgframe.plotting.choosing import whose
 from mgframe.plotting.limits import set_rate_axis
 from mgframe.plotting.style import (
@@ -90,6 +90,7 @@ def engagement(
     >>> {line.get_gid(): float(line.get_ydata()[-1].round(2)) for line in ax.lines}
     {'human_open_rate_least': 0.16, 'human_open_rate_most': 0.2, 'human_click_rate_most': 0.03}
     """
+    require_table(frame)
     if "bot" in frame.index.names and delivered is None:
         raise FrameError(
             "plot.engagement divides by deliveries, and none has a bot; pass them as delivered=, "

@@ -15,6 +15,7 @@ from mgframe.reporting.origins import caveats, cover, recipe
 from mgframe.reporting.population import population
 from mgframe.reporting.scorecard import scorecard
 from mgframe.reporting.standouts import Standouts, standouts
+from mgframe.summing import names_in
 
 #: Every section in the order of a whole report, with its title and what it takes.
 SECTIONS: Final = {
@@ -50,7 +51,7 @@ def read_sections(names: Sequence[str] | None) -> list[str]:
     """
     if names is None:
         return list(SECTIONS)
-    listed = [names] if isinstance(names, str) else list(names)
+    listed = names_in(names, argument="sections")
     for name in listed:
         if name not in SECTIONS:
             raise QueryError(

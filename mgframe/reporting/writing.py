@@ -173,6 +173,8 @@ def _place(data: Data | None, path: str | os.PathLike[str] | None) -> Path:
     if path is None:
         said = f"; got it as data, {data!r}" if isinstance(data, str) and "." in data else ""
         raise QueryError(f"path= must name the file, such as path='weekly.html'{said}")
+    if not isinstance(path, (str, os.PathLike)):
+        raise QueryError(f"path={path!r} must name the file, such as path='weekly.html'")
     place = Path(path)
     if place.suffix.lower() not in _KINDS:
         raise QueryError(f"path={str(path)!r} must end in .html, .pdf or .md")

@@ -573,6 +573,7 @@ def test_standardised_keys_are_each_compared_with_themselves() -> None:
         ({"before": BEFORE}, QueryError, "after= must say a window"),
         ({**WINDOWS, "a": {"domain": "a.com"}}, QueryError, "not both"),
         ({"a": {"domain": "a.com"}}, QueryError, "b=None must be a mapping"),
+        ({"before": 3, "after": AFTER}, QueryError, "before=3 must be a text"),
         ({"before": "2026-11-02", "after": AFTER}, QueryError, "both days included"),
         ({"before": "2026-11-02/soon", "after": AFTER}, QueryError, "is no date"),
         ({"before": "2026-11-15/2026-11-02", "after": AFTER}, QueryError, "swap them"),
