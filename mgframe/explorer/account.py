@@ -129,7 +129,7 @@ class Account:
 
 def read_account_window(last: str) -> str:
     """Return the window to begin with, in days."""
-    window = read_window(last)
+    window = read_window(last, "last")
     if window == ALL:
         raise QueryError("last='all' is for a frame; an account needs days, such as last='28d'")
     return window

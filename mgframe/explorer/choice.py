@@ -97,26 +97,26 @@ class Choice:
         return replace(self, keys=tuple(kept.items()))
 
 
-def read_window(window: str) -> str:
-    """Return a window if it is one, else raise :class:`QueryError`."""
+def read_window(window: str, argument: str = "window") -> str:
+    """Return a window if it is one, else raise :class:`QueryError`, which names the argument."""
     if window == ALL:
         return window
     if "/" in str(window):
-        first, last = read_days(window)
+        first, last = read_days(window, argument)
         if first > last:
-            raise QueryError(f"window={window!r} ends before it begins; swap the two days")
+            raise QueryError(f"{argument}={window!r} ends before it begins; swap the two days")
         return f"{first:%Y-%m-%d}/{last:%Y-%m-%d}"
-    number, unit = read_span(window, argument="window")
+    number, unit = read_span(window, argument=argument)
     if unit not in "dw":
-        raise QueryError(f"window={window!r} must be days or weeks, such as '28d' or '4w'")
+        raise QueryError(f"{argument}={window!r} must be days or weeks, such as '28d' or '4w'")
     return f"{number * (7 if unit == 'w' else 1)}d"
 
 
-def read_days(window: str) -> tuple[pd.Timestamp, pd.Timestamp]:
+def read_days(window: str, argument: str = "window") -> tuple[pd.Timestamp, pd.Timestamp]:
     """Return both days of a window such as ``"2026-11-01/2026-11-15"``."""
-    parts = [read_moment(part.strip(), argument="window") for part in window.split("/")]
+    parts = [read_moment(part.strip(), argument=argument) for part in window.split("/")]
     if len(parts) != 2:
-        raise QueryError(f"window={window!r} must be two days: '2026-11-01/2026-11-15'")
+        raise QueryError(f"{argument}={window!r} must be two days: '2026-11-01/2026-11-15'")
     first, last = (part.tz_localize(None).normalize() for part in parts)
     return first, last
 

@@ -262,7 +262,7 @@ def _of_frame(
     choice = Choice(
         measure,
         levels[0] if levels else "",
-        window=ALL if last is None else read_window(last),
+        window=ALL if last is None else read_window(last, "last"),
         resolution=resolution or "",
         compare=compare,
     )

@@ -239,7 +239,7 @@ def test_what_a_frame_cannot_show_is_a_sentence():
         ({"measure": "delivery"}, "is not in this frame"),
         ({"measure": "block_rate"}, "is not in this frame"),
         ({"resolution": "hour"}, "can show day, week, month"),
-        ({"last": "soon"}, "window='soon'"),
+        ({"last": "soon"}, "last='soon'"),
         ({"where": {"domain": "a.com"}}, "are for an account"),
     ],
 )
