@@ -64,6 +64,15 @@ def test_what_is_no_incident_is_told_but_is_no_finding(found: pd.DataFrame) -> N
     assert sentences(found.iloc[:0]).startswith("Nothing stands out.")
 
 
+def test_too_short_a_history_is_code_1_and_no_all_clear(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["investigate", "--last", "3d", "--simulated"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("Nothing could be judged.")
+    assert err.count("too few to know what is usual") == 1
+
+
 def test_an_outage_is_code_1_and_no_all_clear(
     serving: Serving, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

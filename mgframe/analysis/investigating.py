@@ -25,7 +25,7 @@ from mgframe.analysis.slices import Account
 from mgframe.analysis.spans import read_days
 from mgframe.analysis.wording import next_check, sentence, where_text
 from mgframe.dividing import Floats, span_hours
-from mgframe.errors import FrameError, QueryError
+from mgframe.errors import FrameError, QueryError, warn
 from mgframe.framing import is_simulated, meta_of, with_meta
 from mgframe.timespan import Moment, json_time
 
@@ -80,10 +80,10 @@ def investigate(
     """
     days = check_options(within=within, limit=limit, failures=failures, holidays=holidays)
     account = read_account(frames, holidays=holidays, until=until)
-    if account is None:
-        return _table([], [], None, np.zeros(0), ["the frames have no rows"], frames)
-    refusal = _cannot(account)
-    if refusal:
+    refusal = ["the frames have no rows"] if account is None else _cannot(account)
+    if account is None or refusal:
+        # An empty table alone would read as "nothing went wrong".
+        warn(f"cannot tell, because {refusal[0]}")
         return _table([], [], account, np.zeros(0), refusal, frames)
     scan = collect(account, limit=limit, since=max(len(account.times) - days, 0))
     found = folded(

@@ -11,7 +11,7 @@ from mgframe.cli.connecting import add_connection, connect
 from mgframe.cli.options import add_options, arguments_of
 from mgframe.cli.output import Output, add_output, file_of, is_simulated
 from mgframe.cli.parser import Parser, examples
-from mgframe.cli.speaking import FINDINGS, FINE, SIMULATED, note
+from mgframe.cli.speaking import ERROR, FINDINGS, FINE, SIMULATED, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +48,12 @@ def _investigate(parsed: argparse.Namespace) -> int:
         sys.stdout.write(sentences(found))
     else:
         output.write(found)
-    for text in meta_of(found).get("cannot_tell", ()):
+    reasons = list(meta_of(found).get("cannot_tell", ()))
+    judged = _judged(found)
+    for text in reasons if judged else reasons[1:]:  # a warning has told the first
         note(text)
+    if not judged:
+        return ERROR
     return FINDINGS if (found["kind"] != "note").any() else FINE
 
 
@@ -57,8 +61,15 @@ def sentences(found: pd.DataFrame) -> str:
     """Return findings as they are told: numbered, each with what to check next."""
     rows = enumerate(found.to_dict("records"), start=1)
     lines = [line for number, row in rows for line in _told(number, row)]
-    lines = lines or ["Nothing stands out."]
+    lines = lines or ["Nothing stands out." if _judged(found) else "Nothing could be judged."]
     return "\n".join([*lines, *([SIMULATED] if is_simulated(found) else []), ""])
+
+
+def _judged(found: pd.DataFrame) -> bool:
+    """Return whether any series was looked at; none is no proof that nothing went wrong."""
+    from mgframe.framing import meta_of
+
+    return bool(meta_of(found).get("series", 1))
 
 
 def _told(number: int, row: Mapping[Any, Any]) -> list[str]:
