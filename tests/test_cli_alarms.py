@@ -75,10 +75,11 @@ def test_over_fails_and_says_where_and_how_much(capsys: pytest.CaptureFixture[st
     assert fails(table_of([OVER, UNDETERMINED, UNDER]))
     out, err = capsys.readouterr()
     assert out == ""
-    first, last = err.splitlines()
+    first, last, caveat = err.splitlines()
     assert first.startswith("mgframe: complaint_rate>0.1%:over: domain=a.com: 0.250% (0.")
     assert first.endswith("350 of 140000, 2026-11-09 to 2026-11-15")
     assert last == "mgframe: note: verdicts of --fail-on: 1 over, 1 undetermined, 1 under"
+    assert caveat.startswith("mgframe: note: complaint_rate: Understated by Gmail's share")
 
 
 def test_undetermined_never_fails_even_where_the_point_is_twice_the_limit() -> None:

@@ -118,7 +118,17 @@ def tell(table: pd.DataFrame, alarms: list[Alarm]) -> bool:
     counts = table["verdict"][about].value_counts()
     counted = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
     note(f"verdicts of --fail-on: {counted or 'none, for there are no rows'}")
+    for name, caveat in _caveats(table[about]):
+        note(f"{name}: {caveat}")
     return bool(sentences)
+
+
+def _caveats(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return what the verdicts leave out, such as Gmail's share, once a rate."""
+    if "note" not in table:  # a report's table tells it beside its limits
+        return []
+    told = table.loc[table["note"] != "", ["metric", "note"]].drop_duplicates()
+    return list(told.itertuples(index=False, name=None))
 
 
 def _failing(table: pd.DataFrame, alarm: Alarm) -> list[str]:
