@@ -268,12 +268,15 @@ def test_markdown_tells_the_same(frames, made, tmp_path):
         1:4
     ]
     assert "## What these numbers do not tell" in text
+    assert row.startswith(f"| `{SICK}` (finding 1) |")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"path": None}, "path= must name the file"),
+        ({"path": 3}, "path=3 must name the file"),
+        ({"path": "r.md", "sections": 3}, "sections=3 must be a name"),
         ({"path": "r.docx"}, "must end in .html, .pdf or .md"),
         ({"path": "r.html", "sections": ["all"]}, "is no section"),
         ({"path": "r.html", "last": "48h"}, "whole days"),
