@@ -69,6 +69,7 @@ ASKED: dict[str, Ask] = {
     "tags of a domain": lambda c: mg.tags(NEWS, client=c),
     "subaccounts": lambda c: mg.subaccounts(client=c),
     "names": lambda c: pd.DataFrame({"name": mg.names(c, "ip_pool")}),
+    "investigate": lambda c: mg.investigate(last="35d", client=c),
     "reconcile": lambda c: mg.reconcile(last="2d", client=c),
 }
 
