@@ -157,7 +157,7 @@ def _investigated(client: Client) -> tuple[str, FindingView]:
 def _head(name: str, frame: pd.DataFrame) -> str:
     first = [c for c in ("sent", "delivered", "bounced", "unique_opened", "clicked") if c in frame]
     rows, columns = frame.shape
-    return f"mg.{name}: {rows} rows, {columns} counts\n{frame[first].head(3)}"
+    return f"mg.{name}: {rows} rows, {columns} counts\n{frame[first].head(3).to_string()}"
 
 
 def _demo_plots(

@@ -71,6 +71,7 @@ def test_demo_prints_all_seven_endpoints_and_what_went_wrong_and_writes_four_plo
     for name in ("provider", "device", "country"):
         assert f"mg.{name}_aggregates(" in printed
     assert "delivery_rate" in printed
+    assert "..." not in printed.partition("rates by provider")[0]  # every column is shown
     told = " ".join(printed.split())
     (incident,) = DEFAULT_INCIDENTS
     for words in (
