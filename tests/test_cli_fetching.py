@@ -246,6 +246,13 @@ def test_a_new_file_can_be_read_as_the_umask_says(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "data.csv").stat().st_mode) == 0o644
 
 
+def test_a_file_that_cannot_be_written_is_named_as_it_was_said(tmp_path: Path) -> None:
+    said = tmp_path / "out.csv"
+    with pytest.raises(PermissionError) as refused, output.beside(said) as fresh:
+        raise PermissionError(13, "Permission denied", str(fresh))
+    assert refused.value.filename == str(said)
+
+
 def test_the_null_device_is_written_and_not_replaced() -> None:
     assert main([*NEWS, "-o", os.devnull]) == 0
     assert not Path(os.devnull).is_file()

@@ -132,6 +132,10 @@ def beside(path: Path) -> Iterator[Path]:
         if target.exists():
             shutil.copymode(target, fresh)
         fresh.replace(target)
+    except OSError as error:
+        if error.filename == str(fresh):  # nobody has heard of that name
+            error.filename = str(path)
+        raise
     finally:
         fresh.unlink(missing_ok=True)
 
