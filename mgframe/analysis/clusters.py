@@ -200,21 +200,28 @@ class Change:
         least = np.fmin(self.first.freedom, self.second.freedom)
         return np.where(parts == 0, least, quotient((one + two) ** 2, parts))
 
-    def p_values(self) -> Floats:
-        """Return how often chance alone makes a change this large, by Student's t.
+    def _judged(self) -> tuple[Floats, Floats, Booleans]:
+        """Return by which variance and degrees of freedom the change is judged, and where by calm.
 
         Where one side is far wilder than the other, something happened within it, which is what is
         asked for and no noise: the calm side then says how far days differ.
         """
-        from scipy.special import stdtr
-
         variance, freedom = self.variance, self.freedom
+        by_calm = np.zeros(np.shape(variance), dtype=bool)
         if not self.shared:
             for calm, other in ((self.first, self.second), (self.second, self.first)):
                 spread, wild = _spread_as(calm, other)
                 steady = np.fmax(calm.variance + spread, self.least)
                 variance = np.where(wild, steady, variance)
                 freedom = np.where(wild, calm.freedom, freedom)
+                by_calm = by_calm | wild
+        return variance, freedom, by_calm
+
+    def p_values(self) -> Floats:
+        """Return how often chance alone makes a change this large, by Student's t."""
+        from scipy.special import stdtr
+
+        variance, freedom, _ = self._judged()
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(self.size) / np.sqrt(variance)
         values: Floats = np.where(self.size == 0, 1.0, 2 * stdtr(freedom, -t))
@@ -224,17 +231,18 @@ class Change:
         """Return where the change lies; NaN where a side has a single day.
 
         Newcombe's hybrid of Wilson's bounds at the size of as many independent messages; of what is
-        no proportion, a t interval.
+        no proportion, and where the calm side says how far days differ, a t interval.
         """
+        variance, freedom, by_calm = self._judged()
+        half = _quantile(freedom, level) * np.sqrt(variance)
         if not proportion:
-            half = _quantile(self.freedom, level) * np.sqrt(self.variance)
             return self.size - half, self.size + half
         (low, high), (other_low, other_high) = (
             _bounds(side, self.freedom, level) for side in (self.first, self.second)
         )
         first, second = self.first.rate, self.second.rate
-        down = self._hybrid(high - first, second - other_low)
-        up = self._hybrid(first - low, other_high - second)
+        down = np.where(by_calm, half, self._hybrid(high - first, second - other_low))
+        up = np.where(by_calm, half, self._hybrid(first - low, other_high - second))
         return self.size - down, self.size + up
 
     def _hybrid(self, first: Floats, second: Floats) -> Floats:

@@ -59,8 +59,7 @@ class Window:
             if chance is not None:
                 told = (model.expected(grid, where, chance)[0] for grid in grids)
                 grids = [
-                    replace(grid, e=np.maximum(e, 0.0))
-                    for grid, e in zip(grids, told, strict=True)
+                    replace(grid, e=np.maximum(e, 0.0)) for grid, e in zip(grids, told, strict=True)
                 ]
         return grids
 

@@ -645,3 +645,19 @@ def test_frames_of_different_buckets_or_keys_are_refused() -> None:
     with pytest.raises(FrameError, match="different keys"):
         compare(ips, "bounce_rate", before=days)
     assert len(compare(ips, "bounce_rate", before=days, by=[])) == 1
+
+
+def test_a_verdict_and_its_interval_agree_where_something_happened_within_a_window() -> None:
+    rng = np.random.default_rng(4)
+    rate = np.full(28, 0.99)
+    rate[21:24] = 0.6
+    sent = np.full(28, 20_000)
+    table = pd.DataFrame({
+        "date": pd.date_range("2026-05-04", periods=28), "domain": "a.com", "sent": sent,
+        "delivered": rng.binomial(sent, np.clip(rate + rng.normal(0, 0.002, 28), 0, 1)),
+    })  # fmt: skip
+    frame = mg.as_frame(table, resolution="day", complete_until="2026-06-01")
+    windows = {"before": "2026-05-04/2026-05-17", "after": "2026-05-18/2026-05-31"}
+    (row,) = (row for _, row in mg.compare(frame, "delivery_rate", **windows).iterrows())
+    assert row["verdict"] == "worse"
+    assert row["change_low"] < row["change"] < row["change_high"] < 0
