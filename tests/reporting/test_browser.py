@@ -184,3 +184,14 @@ def test_a_path_that_ends_in_pdf_makes_one(chromium, tmp_path):
     assert content.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", content)) >= 1
     assert [path.name for path in tmp_path.iterdir()] == ["weekly.pdf"]
+
+
+def test_a_printed_page_holds_many_domains(look, tmp_path):
+    frame = account([f"shop{number:02d}.example.com" for number in range(60)], keys=("Gmail",))
+    path = mg.report(frame, tmp_path / "many.html", sections=["scorecard"]).path
+
+    async def ask(page):
+        return await page.pdf(format="A4")
+
+    pages = re.findall(rb"/Type\s*/Page\b", look(path, "desk", "light", ask))
+    assert len(pages) <= 3
