@@ -28,6 +28,13 @@ def found(demo: mg.Client) -> pd.DataFrame:
     return table
 
 
+def test_a_name_in_a_sentence_cannot_write_to_the_terminal(found: pd.DataFrame) -> None:
+    row = found.head(1).assign(sentence="a\x1b[2J\u202eb rose.\n9. c", next_check="d\x07")
+    assert sentences(row).splitlines()[:2] == [
+        "1. a⟨U+001B⟩[2J⟨U+202E⟩b rose.⟨U+000A⟩9. c", "   Next: d⟨U+0007⟩"
+    ]  # fmt: skip
+
+
 def test_findings_are_told_in_sentences_with_what_to_check_next(
     found: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -304,3 +304,11 @@ def test_plan_shows_the_requests_of_a_fetch_and_sends_none(
     assert out.startswith("Plan: 2 requests")
     assert "GET /v3/b.com/stats/total?" in out
     assert asked.requests == []
+
+
+def test_a_name_in_a_table_cannot_write_to_the_terminal() -> None:
+    frame = pd.DataFrame({"sent": [1]}, index=pd.Index(["a\x1b[2J\u202eb"], name="domain"))
+    for screen in (True, False):
+        text = output.table_text(frame, screen=screen)
+        assert "a⟨U+001B⟩[2J⟨U+202E⟩b" in text
+        assert text.count("\n") == 3

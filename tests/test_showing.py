@@ -18,6 +18,7 @@ from mgframe.investigation import DEFAULT_LAST
 from mgframe.showing.findings import FindingView, show
 from mgframe.showing.texts import Sheet, as_text, number, numbers_of, points, share, sheet_of
 from mgframe.simulator import Model, Server
+from mgframe.unseen import visible
 
 Serving = Callable[..., tuple[Server, mg.Client]]
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\u202e.com'
@@ -200,7 +201,9 @@ def test_a_hostile_name_is_shown_as_text(frames: list[pd.DataFrame]) -> None:
     assert not {"script", "style"} & set(page.tags)
     assert page.tags.count("img") == 1
     assert "onerror" not in page.attributes
-    assert any(HOSTILE in word for word in page.words)
+    assert any(visible(HOSTILE) in word for word in page.words)
+    assert "\u202e" not in view._repr_html_()
+    assert "\u202e" not in repr(view)
     assert "49" not in "".join(page.tables)
 
 

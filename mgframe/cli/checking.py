@@ -12,6 +12,7 @@ from mgframe.cli.options import add_options, arguments_of
 from mgframe.cli.output import Output, add_output, file_of, is_simulated
 from mgframe.cli.parser import Parser, examples
 from mgframe.cli.speaking import ERROR, FINDINGS, FINE, SIMULATED, note
+from mgframe.unseen import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ def _judged(found: pd.DataFrame) -> bool:
 
 def _told(number: int, row: Mapping[Any, Any]) -> list[str]:
     following = [f"   Next: {row['next_check']}"] if row["next_check"] else []
-    return [f"{number}. {row['sentence']}", *following]
+    return [visible(line) for line in (f"{number}. {row['sentence']}", *following)]
 
 
 def fill_reconcile(parser: Parser) -> None:

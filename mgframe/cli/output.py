@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from mgframe.cli.parser import Parser
 from mgframe.cli.speaking import SIMULATED, note
 from mgframe.errors import ConfigurationError, QueryError
+from mgframe.unseen import visible_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,4 +200,5 @@ def table_text(frame: pd.DataFrame, *, screen: bool) -> str:
             text = repr(frame)
     else:
         text = frame.to_string(max_colwidth=None)
+    text = visible_lines(text)
     return f"{text}\n{SIMULATED}\n" if is_simulated(frame) else f"{text}\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, TextIO
 
 from mgframe.errors import MgframeWarning
+from mgframe.unseen import visible_lines
 
 FINE: Final = 0
 ERROR: Final = 1
@@ -18,7 +19,7 @@ SIMULATED: Final = "SIMULATED: the numbers are invented"
 
 def say(text: str) -> None:
     """Write one message to stderr."""
-    print(f"mgframe: {text}", file=sys.stderr)
+    print(f"mgframe: {visible_lines(text)}", file=sys.stderr)
 
 
 def note(text: str) -> None:

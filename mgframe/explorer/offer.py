@@ -15,6 +15,7 @@ from mgframe.ranking import ranked_keys
 from mgframe.ratios import rates
 from mgframe.summing import require_counts
 from mgframe.timespan import bucket_ends, json_time, local_midnights
+from mgframe.unseen import visible
 from mgframe.vocabulary import ALL_COUNTS, KEYS, RATES
 
 #: The widths that a bucket can have, each with the rule that makes longer ones of it.
@@ -62,7 +63,7 @@ class Offer:
     def label(self, level: str, key: str) -> str:
         """Return what a key is called: an id by its name, where an answer told it."""
         name = self.names.get(level, {}).get(key, "")
-        return f"{name} ({key})" if name and name != key else key
+        return visible(f"{name} ({key})" if name and name != key else key)
 
     @property
     def has_windows(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escaped
 from typing import Final
 
 from mgframe.analysis.comparing import BETTER, WORSE
 from mgframe.explorer.sight import Sight
 from mgframe.explorer.tables import Row, Total
 from mgframe.plotting.style import COLOURS, SIMULATED
+from mgframe.unseen import visible
 
 _COLOURS: Final = {WORSE: COLOURS[1], BETTER: COLOURS[2]}
 
@@ -32,6 +33,11 @@ STYLE: Final = """<style>
 .mgframe-explorer .mgframe-row { gap: 2px 14px }
 .mgframe-explorer .mgframe-code textarea { font-family: monospace; white-space: pre }
 </style>"""
+
+
+def escape(text: str) -> str:
+    """Return a text as HTML, with what cannot be seen spelt out."""
+    return escaped(visible(text))
 
 
 def totals_text(sight: Sight) -> str:

@@ -180,7 +180,8 @@ class View:
         together = [("All together", TOGETHER)] if offer.days is not None else []
         fill_options(self._by, [*levels, *together], choice.by)
         self._fill_pickers(choice, offer)
-        self._back.description = f"‹ all, not only {choice.focus}"[:60]
+        focus = "" if choice.focus is None else offer.label(choice.by, choice.focus)
+        self._back.description = f"‹ all, not only {focus}"[:60]
         show_if(self._back, choice.focus is not None)
         for widget in (self._compare, self._window):
             show_if(widget, offer.has_windows)

@@ -10,6 +10,7 @@ from typing import Final
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
+from mgframe.unseen import NO_LETTERS
 from mgframe.vocabulary import KEYS
 
 _NOT_DRAWABLE: Final = "?"
@@ -25,7 +26,7 @@ def plain(text: str) -> str:
     kept = (
         " " if char.isspace() else char if ord(char) in known else _NOT_DRAWABLE
         for char in str(text)
-        if char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+        if char.isspace() or unicodedata.category(char) not in NO_LETTERS
     )
     return " ".join("".join(kept).split()).replace("$", r"\$")
 

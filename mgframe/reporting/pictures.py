@@ -21,8 +21,8 @@ from mgframe.analysis.wording import rate_words
 from mgframe.errors import FrameError
 from mgframe.plotting.style import COLOURS, GREY, GRID, SIMULATED_RED, TEXT_GREY
 from mgframe.reporting.material import Material, addable, zone_of
-from mgframe.reporting.texts import visible
 from mgframe.reporting.volumes import volume_column
+from mgframe.unseen import visible
 
 #: matplotlib's colours by the page's own, which differ in light and in dark.
 _THEME: Final = {

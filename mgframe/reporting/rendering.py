@@ -40,7 +40,7 @@ class Page:
 
 def as_html(page: Page) -> str:
     """Return the page as one HTML document that loads nothing and runs no script."""
-    environment = _environment(autoescape=True, finalize=texts.visible)
+    environment = _environment(autoescape=True, finalize=texts.shown)
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(page=page, style=Markup(style))
 

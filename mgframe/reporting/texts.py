@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from typing import Any, Final
 
 import pandas as pd
 
 from mgframe.analysis.telling import day_text, decimals_for
 from mgframe.plotting.style import percent as plain_percent
+from mgframe.unseen import visible
 
-#: What would move, hide or reverse the text around it: controls, formats, surrogates, separators.
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MARKDOWN: Final = frozenset("\\`*_[]<>|~#")
 NOTHING: Final = "–"
 
 
-def visible(value: Any) -> Any:
-    """Return a text with what cannot be seen spelt out, such as ``⟨U+202E⟩``; else the value.
-
-    A right-to-left override would turn round what follows it, a line break would end a row of a
-    Markdown table.
-    """
-    if type(value) is not str:  # a template's own markup stays as it is
-        return value
-    return "".join(
-        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _UNSEEN else char for char in value
-    )
+def shown(value: Any) -> Any:
+    """Return a text with what cannot be seen spelt out; a template's own markup stays as it is."""
+    return visible(value) if type(value) is str else value
 
 
 def escaped(value: Any) -> Any:

@@ -32,6 +32,7 @@ from mgframe.showing.texts import (
     wrapped,
 )
 from mgframe.timespan import Moment, read_moment
+from mgframe.unseen import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +78,7 @@ class FindingView:
 
     def __repr__(self) -> str:
         """Return everything but the plot as text."""
-        told = [wrapped(self.finding["sentence"])]
+        told = [wrapped(self._sentence())]
         told += [wrapped(text, f"{label} ") for label, text in self._facts()]
         mark = ["SIMULATED: these numbers are invented."] if self.simulated else []
         return "\n\n".join([*mark, "\n".join(told), *(as_text(sheet) for sheet in self._sheets())])
@@ -85,7 +86,7 @@ class FindingView:
     def _repr_html_(self) -> str:
         """Return the page: HTML that fetches nothing, with every name as text."""
         page: str = _template().render(
-            sentence=self.finding["sentence"],
+            sentence=self._sentence(),
             facts=self._facts(),
             picture=base64.b64encode(self._picture()).decode("ascii"),
             sheets=self._sheets(),
@@ -101,10 +102,13 @@ class FindingView:
         figure.savefig(file, format="png", dpi=_DPI)
         return file.getvalue()
 
+    def _sentence(self) -> str:
+        return visible(self.finding["sentence"])
+
     def _facts(self) -> list[tuple[str, str]]:
         unknown = "not known" if has_cause(self.finding) else ""
         told = {"Cause:": self.finding["cause"] or unknown, "Next:": self.finding["next_check"]}
-        return [(label, text) for label, text in told.items() if text]
+        return [(label, visible(text)) for label, text in told.items() if text]
 
     def _sheets(self) -> list[Sheet]:
         """Return the tables of the page, those without rows left out."""
@@ -129,7 +133,9 @@ class FindingView:
         texts = (rate_words(told.metric), *numbers_of(row), *counts)
         place = "whole account" if told.kind == "mix" else where_text(told.where)
         title = f"{place}, {_span(told.start, told.end)} UTC{self._begun()}"
-        return Sheet(title, ("rate", *NUMBER_HEADS, "counted (k)", "expected", "excess"), (texts,))
+        return Sheet(
+            visible(title), ("rate", *NUMBER_HEADS, "counted (k)", "expected", "excess"), (texts,)
+        )
 
     def _begun(self) -> str:
         low, high = self.finding["start_low"], self.finding["start_high"]

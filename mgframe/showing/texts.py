@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from mgframe.analysis.telling import decimals_for
+from mgframe.unseen import visible
 
 _WIDTH: Final = 88
 _GAP: Final = "  "
@@ -79,10 +80,12 @@ def sheet_of(
     rows = ordered.head(most).to_dict("records")
     one_rate = "metric" not in table.columns and len(table) > 0
     digits = decimals_for(table["change"].abs().max()) if one_rate else None
-    texts = tuple((*(str(row[name]) for name in names), *numbers_of(row, digits)) for row in rows)
+    texts = tuple(
+        (*(visible(str(row[name])) for name in names), *numbers_of(row, digits)) for row in rows
+    )
     left = len(table) - len(rows)
     note = f"and {left} more, with less mail" if left else ""
-    return Sheet(title, (*heads, *NUMBER_HEADS), texts, note, len(names))
+    return Sheet(visible(title), (*heads, *NUMBER_HEADS), texts, note, len(names))
 
 
 def as_text(sheet: Sheet) -> str:

@@ -177,6 +177,16 @@ def test_names_of_an_account_are_escaped_and_open_nothing_else():
     assert "<img" not in markup
     assert "<i>" not in markup
     assert {row._key for row in view._rows[: len(HOSTILE)]} == set(HOSTILE)
+    assert not any("\u202e" in text for text in texts)
+
+
+def test_names_that_turn_a_line_round_are_spelt_out_where_they_are_read():
+    table = pd.DataFrame({"date": "2026-11-14", "domain": ["a\u202eb", "c"], "sent": 9})
+    view = view_of(mg.as_frame(table, resolution="day"), measure="sent", by="domain")
+    labels = {row._button.description for row in view._rows[:2]}
+    assert labels == {"a⟨U+202E⟩b", "c"}
+    next(row for row in view._rows[:2] if row._key != "c")._button.click()
+    assert view._back.description == "‹ all, not only a⟨U+202E⟩b"
 
 
 def test_names_of_counts_and_cells_are_escaped():

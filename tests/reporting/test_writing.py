@@ -26,6 +26,7 @@ from mgframe.errors import (
 )
 from mgframe.reporting import texts
 from mgframe.simulator import Fault, Model
+from mgframe.unseen import visible
 
 VOID = {"meta", "img", "br", "link", "input"}
 PIXEL = base64.b64decode(
@@ -188,7 +189,7 @@ def test_any_name_is_a_text_in_html(hostile, made, tmp_path):
     assert {tag for tag, _ in page.tags} <= known
     assert not any(name.startswith("on") for _, a in page.tags for name in a)
     for name in (*HOSTILE, "<i>Yahoo</i>", "<u>tag</u>", "<h1>{{ 1 }}</h1>"):
-        assert " ".join(texts.visible(name).split()) in page.text
+        assert " ".join(visible(name).split()) in page.text
     assert "\u202e" not in path.read_text(encoding="utf-8")
 
 
@@ -204,9 +205,8 @@ def test_any_name_is_a_text_in_markdown(hostile, tmp_path):
 
 
 def test_names_that_cannot_be_seen_are_spelt_out():
-    assert texts.visible("a\u202eb\n") == "a⟨U+202E⟩b⟨U+000A⟩"
-    assert texts.visible("\ud800") == "⟨U+D800⟩"
-    assert texts.visible(3) == 3
+    assert texts.shown("a\u202eb\n") == "a⟨U+202E⟩b⟨U+000A⟩"
+    assert texts.shown(3) == 3
     assert texts.escaped("a*b_[c](d)<e>|`") == r"a\*b\_\[c\](d)\<e\>\|\`"
     assert texts.code("a|b`c") == "`a\\|bˋc`"
 
