@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from frames import random_frame
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 COUNTS = ("processed", "sent", "delivered", "bounced", "unique_opened", "complained")
@@ -50,4 +51,5 @@ def run_code(code: str, **names: Any) -> dict[str, Any]:
     """Run the code that the explorer hands out, as a colleague would."""
     space: dict[str, Any] = dict(names)
     exec(compile(code, "explored.py", "exec"), space)
+    plt.close("all")  # what it drew on is kept by `space`
     return space
