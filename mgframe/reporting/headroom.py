@@ -11,7 +11,7 @@ from mgframe.analysis.thresholds import VERDICTS, thresholds
 from mgframe.errors import FrameError
 from mgframe.framing import key_levels
 from mgframe.reporting.material import Material, addable, zone_of
-from mgframe.vocabulary import PROVIDER_LEVELS
+from mgframe.vocabulary import PROVIDER_LEVELS, RATES
 
 #: So many domains of which it cannot be told are shown, those with the least room first.
 _UNDETERMINED: Final = 8
@@ -46,7 +46,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Headroom:
-    """All limits: the `account` as one, a `tally` by limit, and the rows that need a look."""
+    """All limits: the `account` as one, a `tally` by limit, and the rows that need a look.
+
+    `notes` are those of the verdicts: what they leave out, and where "under" is no all-clear.
+    """
 
     account: list[Beside]
     tally: list[Tally]
@@ -56,6 +59,7 @@ class Headroom:
     zone: str
     days: int
     table: pd.DataFrame
+    notes: list[str]
     verdicts: tuple[str, ...] = VERDICTS
     title: str = "Limits and headroom"
     id: str = "limits"
@@ -86,6 +90,7 @@ def headroom(material: Material) -> Headroom | None:
         zone=zone_of(frame),
         days=days,
         table=table,
+        notes=_notes(whole),
     )
 
 
@@ -106,6 +111,15 @@ def _rows(table: pd.DataFrame, by: list[str]) -> list[Beside]:
     return [
         Beside(str(row[by[0]]) if by else "", **{name: row[name] for name in names})
         for row in records
+    ]
+
+
+def _notes(table: pd.DataFrame) -> list[str]:
+    """Return what must be known of the verdicts, each note with the rate that it is about."""
+    told = table[table["note"] != ""].drop_duplicates(["metric", "note"])
+    return [
+        f"{RATES[name].label}: {note[:1].lower()}{note[1:]}"
+        for name, note in zip(told["metric"], told["note"], strict=True)
     ]
 
 

@@ -124,8 +124,7 @@ def _utc() -> Any:
 def caveats(material: Material, left_out: Mapping[str, str], told: Sequence[str]) -> Caveats:
     """Return what cannot be told: sections left out and why, what nobody could judge, remarks."""
     own = [f"No section “{title}”: {why}." for title, why in left_out.items()]
-    own += [f"{text[:1].upper()}{text[1:]}." for text in told]
-    own += [f"{text[:1].upper()}{text[1:]}" for text in material.remarks]
+    own += [_as_sentence(text) for text in (*told, *material.remarks)]
     if "permanent_failed_esp_block" not in material.whole.columns:
         own.insert(0, "The frame has no count of blocks, so bounces are shown in their place.")
     if material.spans.now.number < _WEEK:
@@ -133,6 +132,13 @@ def caveats(material: Material, left_out: Mapping[str, str], told: Sequence[str]
     own = list(dict.fromkeys(own))
     more = len(own) - _MOST_REMARKS
     return Caveats(own if more <= 0 else [*own[:_MOST_REMARKS], f"And {more} more such remarks."])
+
+
+def _as_sentence(text: str) -> str:
+    """Return a remark with a capital and a full stop; the name of a count stays as it is."""
+    first = text.partition(" ")[0]
+    start = text[:1] if "_" in first else text[:1].upper()
+    return f"{start}{text[1:].rstrip('.')}."
 
 
 def recipe(material: Material) -> Recipe:

@@ -119,19 +119,24 @@ def _picture(
             draw(ax)
         except FrameError:
             return None
-        _bare(ax)
+        notes = _bare(ax)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return Picture(_inline(text.getvalue(), name, alt), alt, caption)
+    return Picture(_inline(text.getvalue(), name, alt), alt, ". ".join([caption, *notes]))
 
 
-def _bare(ax: Axes) -> None:
-    """Take away what the caption says: title, labels, legend, notes."""
+def _bare(ax: Axes) -> list[str]:
+    """Take away what the caption says: title, labels, legend; return the notes as one text, if any.
+
+    They stand below the first line of the x label: what a hollow point is, where the axis starts.
+    """
+    notes = " ".join(ax.get_xlabel().split("\n")[1:]).replace(r"\$", "$")
     ax.set_title("", loc="left")
     ax.set_xlabel("")
     ax.set_ylabel("")
     if legend := ax.get_legend():
         legend.remove()
+    return [notes] if notes else []
 
 
 def _inline(svg: str, name: str, alt: str) -> Markup:

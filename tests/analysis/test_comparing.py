@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
+from mgframe.adopting import as_frame
 from mgframe.analysis.clusters import Strata, by_sending_day, estimate
 from mgframe.analysis.comparing import compare
 from mgframe.analysis.daily import Daily
@@ -656,8 +657,8 @@ def test_a_verdict_and_its_interval_agree_where_something_happened_within_a_wind
         "date": pd.date_range("2026-05-04", periods=28), "domain": "a.com", "sent": sent,
         "delivered": rng.binomial(sent, np.clip(rate + rng.normal(0, 0.002, 28), 0, 1)),
     })  # fmt: skip
-    frame = mg.as_frame(table, resolution="day", complete_until="2026-06-01")
+    frame = as_frame(table, resolution="day", complete_until="2026-06-01")
     windows = {"before": "2026-05-04/2026-05-17", "after": "2026-05-18/2026-05-31"}
-    (row,) = (row for _, row in mg.compare(frame, "delivery_rate", **windows).iterrows())
+    (row,) = (row for _, row in compare(frame, "delivery_rate", **windows).iterrows())
     assert row["verdict"] == "worse"
     assert row["change_low"] < row["change"] < row["change_high"] < 0

@@ -13,7 +13,7 @@ from mgframe.reporting.breakdown import breakdown
 from mgframe.reporting.headline import headline
 from mgframe.reporting.headroom import headroom
 from mgframe.reporting.material import Coverage, read_frames
-from mgframe.reporting.origins import cover, recipe
+from mgframe.reporting.origins import caveats, cover, recipe
 from mgframe.reporting.pictures import incident_picture
 from mgframe.reporting.population import population
 from mgframe.reporting.scorecard import scorecard
@@ -288,3 +288,23 @@ def test_what_is_not_wanted_is_not_looked_for(made):
     contents = fill(made, ["scorecard", "headline"])
     assert (contents.findings, contents.limits) == (None, None)
     assert all(row.finding is None for row in contents.sections[0].first)
+
+
+# ---------------------------------------------------------------- what a number leaves out
+
+
+def test_limits_say_where_under_is_no_all_clear(made):
+    found = headroom(material(mg.sum(account(), ["time", "domain"])))
+    assert any("understated by Gmail's share" in note for note in found.notes)
+    assert not any("understated" in note for note in headroom(made).notes)
+
+
+def test_a_caption_says_what_a_hollow_point_is(made):
+    caption = headline(made).pictures[1].caption
+    assert "Hollow and dashed: open or still counting, not judged." in caption
+    assert "\n" not in caption
+
+
+def test_remarks_are_sentences(made):
+    own = caveats(made, {}, ["no bot", "unique_clicked is unique"]).own
+    assert {"No bot.", "unique_clicked is unique."} <= set(own)

@@ -450,3 +450,11 @@ def test_three_hundred_domains_and_ninety_days_take_few_seconds(tmp_path):
     assert time.process_time() - start < 10
     assert made.path.stat().st_size < 3_000_000
     assert read(made.path).text.count(".example") >= 300
+
+
+def test_complaints_without_providers_are_understated_in_every_format(tmp_path):
+    frame = mg.sum(account(), ["time", "domain"])
+    for name in ("r.html", "r.md"):
+        path = mg.report(frame, tmp_path / name, sections=["headline", "limits"]).path
+        text = path.read_text(encoding="utf-8")
+        assert text.lower().replace("&#39;", "'").count("understated by gmail's share") == 2
