@@ -209,12 +209,12 @@ def questions_of(client: Client, window: Mapping[str, Any]) -> dict[str, Questio
     days, _ = read_metrics_window(client, "day", **said, duration=None, tz=None, partial=False)
     edges = {"start": days.start, "end": days.end, "resolution": "day"}
     return {
-        " by ".join(pair): question_of(metrics, _counts(pair), by=pair, client=client, **edges)
+        " by ".join(pair): question_of(metrics, counts_of(pair), by=pair, client=client, **edges)
         for pair in PAIRS
     }
 
 
-def _counts(pair: tuple[str, str]) -> list[str]:
+def counts_of(pair: tuple[str, str]) -> list[str]:
     """Return the counts that are looked at by two keys; deliveries to a bot there are none."""
     bots = "bot" in pair
     sides = ((m.numerator, *(() if bots else (m.denominator,))) for m in METRICS if m.bots == bots)

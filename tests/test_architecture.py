@@ -16,7 +16,7 @@ PACKAGE = Path(mgframe.__file__).parent
 
 #: The rooms, top to bottom. A module imports only from lines above its own.
 ROOMS = """
-unseen
+unseen files
 errors
 vocabulary
 smtp_codes

@@ -71,7 +71,6 @@ ASKED: dict[str, Ask] = {
     "names": lambda c: pd.DataFrame({"name": mg.names(c, "ip_pool")}),
     "investigate": lambda c: mg.investigate(last="35d", client=c),
     "reconcile": lambda c: mg.reconcile(last="2d", client=c),
-    "investigate": lambda c: mg.investigate(last="60d", client=c),
 }
 
 

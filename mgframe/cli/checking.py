@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mgframe.cli.connecting import add_connection, connect
 from mgframe.cli.options import add_options, arguments_of
-from mgframe.cli.output import Output, add_output, file_of, is_simulated
+from mgframe.cli.output import Output, add_output, file_of
 from mgframe.cli.parser import Parser, examples
 from mgframe.cli.speaking import ERROR, FINDINGS, FINE, SIMULATED, note
 from mgframe.unseen import visible
@@ -60,6 +60,8 @@ def _investigate(parsed: argparse.Namespace) -> int:
 
 def sentences(found: pd.DataFrame) -> str:
     """Return findings as they are told: numbered, each with what to check next."""
+    from mgframe.framing import is_simulated
+
     rows = enumerate(found.to_dict("records"), start=1)
     lines = [line for number, row in rows for line in _told(number, row)]
     lines = lines or ["Nothing stands out." if _judged(found) else "Nothing could be judged."]

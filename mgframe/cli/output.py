@@ -8,8 +8,6 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mgframe.cli.parser import Parser
 from mgframe.cli.speaking import SIMULATED, note
 from mgframe.errors import ConfigurationError, QueryError
+from mgframe.files import beside, is_device
 from mgframe.unseen import visible_lines
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ class Output:
 
     def write(self, frame: pd.DataFrame) -> None:
         """Write a frame; a file is replaced only when the new one is whole."""
+        from mgframe.framing import is_simulated
+
         if is_simulated(frame) and self.format != "table":  # a table says so itself
             note(SIMULATED)
         if self.path is not None:
@@ -89,13 +90,6 @@ class Output:
             sys.stdout.writelines(text.splitlines(keepends=True))
 
 
-def is_simulated(frame: pd.DataFrame) -> bool:
-    """Return whether the numbers of a frame are invented."""
-    from mgframe.framing import meta_of
-
-    return bool(meta_of(frame).get("simulated", False))
-
-
 # ---------------------------------------------------------------- files
 
 
@@ -108,37 +102,9 @@ def file_of(parsed: argparse.Namespace) -> Path | None:
         raise ConfigurationError(f"--output {path} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise ConfigurationError(f"--output {path}: there is no folder {path.parent}")
-    if not _is_device(path) and not os.access(path.resolve().parent, os.W_OK):
+    if not is_device(path) and not os.access(path.resolve().parent, os.W_OK):
         raise ConfigurationError(f"--output {path}: nothing can be written in {path.parent}")
     return path
-
-
-def _is_device(path: Path) -> bool:
-    return path.exists() and not path.is_file()
-
-
-@contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` that takes its place when all went well, and goes otherwise.
-
-    So nobody reads half a file, and after an error last week's is still there.
-    """
-    if _is_device(path):  # /dev/null and pipes are written, not replaced
-        yield path
-        return
-    target = path.resolve()
-    fresh = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
-    try:
-        yield fresh
-        if target.exists():
-            shutil.copymode(target, fresh)
-        fresh.replace(target)
-    except OSError as error:
-        if error.filename == str(fresh):  # nobody has heard of that name
-            error.filename = str(path)
-        raise
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- formats
@@ -147,7 +113,7 @@ def beside(path: Path) -> Iterator[Path]:
 def _format_of(path: Path | None) -> str:
     if path is None:
         return "table" if sys.stdout.isatty() else "csv"
-    if _is_device(path):
+    if is_device(path):
         return "csv"
     if path.suffix.lower() not in _SUFFIXES:
         raise QueryError(
@@ -190,6 +156,8 @@ def _text_of(frame: pd.DataFrame, chosen: str, *, screen: bool) -> str:
 def table_text(frame: pd.DataFrame, *, screen: bool) -> str:
     """Return a frame as a table to read; on a screen as much of it as fits."""
     import pandas as pd
+
+    from mgframe.framing import is_simulated
 
     if screen:
         width = shutil.get_terminal_size().columns

@@ -10,7 +10,6 @@ import hashlib
 import io
 import lzma
 import os
-import secrets
 import struct
 import zipfile
 import zlib
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from mgframe.errors import ConfigurationError, ResponseError
+from mgframe.files import beside, name_beside
 from mgframe.recording.manifest import Manifest, read_manifest
 
 MANIFEST: Final = "manifest.json"
@@ -105,29 +105,21 @@ def check_place(path: Path, *, overwrite: bool) -> None:
                 f"{path} exists, and evidence is not lost by accident; choose another name, or say "
                 "overwrite=True"
             )
-        probe = _beside(path)
+        probe = name_beside(path)
         probe.touch(exist_ok=False)
         probe.unlink()
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside its place, then moved there.
+    """Write a file whole or not at all.
 
     Raises
     ------
     ConfigurationError
         It cannot be written.
     """
-    beside = _beside(path)
-    with _written(path):
-        try:
-            with beside.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+    with _written(path), beside(path) as fresh:
+        fresh.write_bytes(content)
 
 
 def unused(path: Path) -> Path:
@@ -137,10 +129,6 @@ def unused(path: Path) -> Path:
         number += 1
         found = path.with_stem(f"{path.stem}-{number}")
     return found
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
 
 
 @contextmanager

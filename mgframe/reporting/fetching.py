@@ -13,6 +13,7 @@ from mgframe.directory import active, domains
 from mgframe.errors import AuthenticationError, PermissionDenied, QueryError, warn
 from mgframe.filtering import is_not
 from mgframe.framing import kept_since, meta_of, with_meta
+from mgframe.investigation import PAIRS, counts_of
 from mgframe.joining import View, ask_together, question_of
 from mgframe.metrics_api import metrics
 from mgframe.planning import Question
@@ -25,24 +26,11 @@ _COUNTS: Final = (
     "processed", "sent", "delivered", "bounced", "hard_bounces", "permanent_failed_esp_block",
     "complained", "unique_opened", "unique_clicked", "unsubscribed",
 )  # fmt: skip
-#: What is investigated.
-_JUDGED: Final = (
-    "processed", "sent", "delivered", "hard_bounces", "permanent_failed_esp_block",
-    "delayed_first_attempt", "complained", "unique_opened", "unique_clicked", "unsubscribed",
-)  # fmt: skip
 _HISTORY: Final = 90
 
-_PAIRS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
-    ("domain", "recipient_provider"): _JUDGED,
-    ("domain", "tag"): _JUDGED,
-    ("recipient_provider", "tag"): _JUDGED,
-    ("domain", "ip"): _JUDGED,
-    ("recipient_provider", "ip"): _JUDGED,
-    ("recipient_provider", "bot"): ("unique_opened", "unique_clicked"),
-}
 #: Which pairs a section needs.
 _NEEDS: Final = {
-    "findings": tuple(_PAIRS),
+    "findings": PAIRS,
     "breakdown": (("domain", "recipient_provider"), ("domain", "tag")),
     "limits": (("domain", "recipient_provider"),),
 }
@@ -91,7 +79,7 @@ def fetch_material(
 
 
 def _pair_names() -> dict[str, tuple[str, str]]:
-    return {" by ".join(pair): pair for pair in _PAIRS}
+    return {" by ".join(pair): pair for pair in PAIRS}
 
 
 def _questions(
@@ -121,7 +109,7 @@ def _questions(
     for name, pair in _pair_names().items():
         if pair in wanted:
             days = {"start": _history(spans), "end": f"{spans.now.last:%Y-%m-%d}"}
-            asked[name] = {"counts": _PAIRS[pair], "by": pair, "where": only or None, **days}
+            asked[name] = {"counts": counts_of(pair), "by": pair, "where": only or None, **days}
     questions = {
         name: question_of(metrics, client=client, progress=False, **arguments)
         for name, arguments in asked.items()

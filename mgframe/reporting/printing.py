@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mgframe.errors import ConfigurationError
+from mgframe.files import beside
 
 #: Where a browser's path may be said.
 BROWSER_VARIABLE: Final = "MGFRAME_BROWSER"
@@ -80,18 +81,16 @@ def as_pdf(html: str) -> bytes:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there: a reader never meets half of it.
+    """Write a file whole or not at all, in a folder that is made where there is none.
 
     Raises
     ------
     ConfigurationError
         It cannot be written; what was there stays.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
+        with beside(path) as fresh:
+            fresh.write_bytes(content)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from None
