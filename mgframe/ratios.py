@@ -306,7 +306,7 @@ def rate_label(
     rate = RATES[rate_name(name)]
     # Several numerators share their first words: suppressed (bounced), suppressed (complained).
     top = " + ".join(dict.fromkeys(count_word(part).split(" (")[0] for part in rate.numerator))
-    notes = [f"{top} / {_denominator_word(of or rate.denominator)}"]
+    notes = [f"{top} / {denominator_word(of or rate.denominator)}"]
     if rolling is not None:
         notes.append(span_text(rolling))
     without_providers = not set(PROVIDER_LEVELS) & set(keys)
@@ -321,7 +321,8 @@ def span_text(rolling: str) -> str:
     return f"rolling {number} {_UNITS[unit]}{'s' * (number > 1)}"
 
 
-def _denominator_word(name: str) -> str:
+def denominator_word(name: str) -> str:
+    """Return what a denominator is called inside a sentence."""
     if name == DELIVERED_FBL:
         return "delivered to providers with a feedback loop"
     return count_word(count_name(name) if name.removesuffix("_count") in COUNTS else name)

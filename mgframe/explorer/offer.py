@@ -16,7 +16,7 @@ from mgframe.ratios import rates
 from mgframe.summing import require_counts
 from mgframe.timespan import bucket_ends, json_time, local_midnights
 from mgframe.unseen import visible
-from mgframe.vocabulary import ALL_COUNTS, KEYS, RATES
+from mgframe.vocabulary import ALL_COUNTS, DELIVERED_FBL, KEYS, PROVIDER_LEVELS, RATES
 
 #: The widths that a bucket can have, each with the rule that makes longer ones of it.
 WIDTHS: Final = {"hour": "", "day": "D", "week": "W", "month": "M"}
@@ -64,6 +64,14 @@ class Offer:
         """Return what a key is called: an id by its name, where an answer told it."""
         name = self.names.get(level, {}).get(key, "")
         return visible(f"{name} ({key})" if name and name != key else key)
+
+    def of(self, name: str) -> str | None:
+        """Return another denominator of a rate than its own: that without providers like Gmail.
+
+        They report no complaints, and their share would make the rate look small.
+        """
+        told = set(PROVIDER_LEVELS) & set(self.levels)
+        return DELIVERED_FBL if name == "complaint_rate" and told else None
 
     @property
     def has_windows(self) -> bool:

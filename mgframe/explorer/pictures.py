@@ -41,8 +41,8 @@ class Drawing:
     call: Callable[[pd.DataFrame, Axes], Axes]
 
 
-def drawing_of(choice: Choice, width: str) -> Drawing:
-    """Return the plot of a choice; `width` is that of the buckets drawn.
+def drawing_of(choice: Choice, width: str, of: str | None = None) -> Drawing:
+    """Return the plot of a choice; `width` is that of the buckets drawn, `of` another denominator.
 
     The one key that is open has its interval, but not by the hour, where it would cover all else.
     """
@@ -51,8 +51,9 @@ def drawing_of(choice: Choice, width: str) -> Drawing:
     by = {"by": choice.by}
     if not choice.is_rate:
         return _drawn("counts", plotting.counts, choice.measure, **by, top=_LINES)
+    other = {} if of is None else {"of": of}
     band = {"interval": _INTERVAL} if choice.focus is not None and width != "hour" else {}
-    return _drawn("rates", plotting.rates, choice.measure, **by, **band, top=_LINES)
+    return _drawn("rates", plotting.rates, choice.measure, **by, **other, **band, top=_LINES)
 
 
 def _drawn(name: str, function: Callable[..., Axes], *args: Any, **kwargs: Any) -> Drawing:

@@ -55,7 +55,7 @@ class Plot:
 
 def plot_of(choice: Choice, offer: Offer, course: Course) -> Plot:
     """Return how the chart of a choice is made."""
-    drawing = drawing_of(choice, choice.resolution or offer.resolution)
+    drawing = drawing_of(choice, choice.resolution or offer.resolution, offer.of(choice.measure))
     steps = (*course.both, *focusing(choice), needed(choice, offer))
     if ".compare(" in drawing.code and course.span is not None:
         return Plot((*steps, comparing(choice, offer, course.span)), drawing)

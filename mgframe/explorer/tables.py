@@ -17,7 +17,7 @@ from mgframe.explorer.steps import Kitchen, Step, columns, method
 from mgframe.plotting.comparison import points
 from mgframe.plotting.style import percent
 from mgframe.ranking import SIZES
-from mgframe.ratios import count_word, rate_label, rates
+from mgframe.ratios import count_word, denominator_word, rate_label, rates
 from mgframe.reshaping import sum as sum_of
 from mgframe.summing import TOTAL_LEVEL
 from mgframe.vocabulary import RATES
@@ -77,16 +77,15 @@ def _rates_table(kitchen: Kitchen, choice: Choice, offer: Offer, course: Course)
     name, level = choice.measure, level_of(choice)
     bottom = RATES[name].denominator
     kept = columns([n for n in offer.counts if n in counts_needed(RATES[name])])
-    found = kitchen.after(
-        [*course.rows, kept, method("rates", rates, [name], by=level, interval=0.95)]
-    )
+    found = kitchen.after([*course.rows, kept, _rates_of(offer, [name], by=level, interval=0.95)])
     sizes = _known_sums(kitchen, course.rows, level, [bottom])[bottom]
     rows = {
         key: (_count(sizes[0].get(key), sizes[1].get(key)), percent(rate), _interval(low, high))
         for key, rate, low, high in zip(_keys(found), *_columns(found), strict=True)
     }
     order = _ordered(found[name].set_axis(_keys(found)), sizes[1], choice.order)
-    header = (_key_header(choice), count_word(bottom), measure_title(name), "95 % interval")
+    title = f"{measure_title(name)}, without Gmail" if offer.of(name) else measure_title(name)
+    header = (_key_header(choice), count_word(bottom), title, "95 % interval")
     return Table(header, tuple(_row(offer, choice, key, rows[key]) for key in order))
 
 
@@ -140,11 +139,25 @@ def totals_of(kitchen: Kitchen, choice: Choice, offer: Offer, course: Course) ->
             measure_title(name),
             value,
             past.get(name, ""),
-            f"of {count_word(RATES[name].denominator)}" if name in RATES else "",
-            rate_label(name, keys=offer.levels) if name in RATES else "",
+            _denominator(name, offer) if name in RATES else "",
+            rate_label(name, of=offer.of(name), keys=offer.levels) if name in RATES else "",
         )
         for name, value in now.items()
     )
+
+
+def _denominator(name: str, offer: Offer) -> str:
+    """Return the denominator in words, and what it leaves unsaid."""
+    other = offer.of(name)
+    understated = name == "complaint_rate" and other is None
+    said = f"of {denominator_word(other or RATES[name].denominator)}"
+    return f"{said}, understated by Gmail's share" if understated else said
+
+
+def _rates_of(offer: Offer, names: list[str], **how: Any) -> Step:
+    """Return the step to rates of one denominator, each rate's own if there is no other."""
+    other = offer.of(names[0])
+    return method("rates", rates, names, **how, **({} if other is None else {"of": other}))
 
 
 def _figures(kitchen: Kitchen, offer: Offer, rows: tuple[Step, ...]) -> dict[str, str]:
@@ -157,8 +170,10 @@ def _figures(kitchen: Kitchen, offer: Offer, rows: tuple[Step, ...]) -> dict[str
     if named:
         wanted = {part for name in named for part in counts_needed(RATES[name])}
         kept = columns([name for name in offer.counts if name in wanted])
-        pooled = kitchen.after([*rows, kept, method("rates", rates, named, by=[])])
-        found |= {n: percent(pooled[n].iloc[0]) if len(pooled) else _UNKNOWN for n in named}
+        own = [name for name in named if offer.of(name) is None]
+        for names in (own, *([name] for name in named if name not in own)):
+            pooled = kitchen.after([*rows, kept, _rates_of(offer, names, by=[])]) if names else {}
+            found |= {n: percent(pooled[n].iloc[0]) if len(pooled) else _UNKNOWN for n in names}
     return found
 
 

@@ -14,6 +14,7 @@ from mgframe.explorer.choice import TOGETHER, Choice, fitted
 from mgframe.explorer.offer import offer_of
 from mgframe.explorer.sight import Sight, draw, look
 from mgframe.explorer.steps import Kitchen
+from mgframe.plotting.style import percent
 
 
 def seen(df: pd.DataFrame, **choice: object) -> Sight:
@@ -31,6 +32,8 @@ CHOICES = {
     "weeks": {"by": "domain", "resolution": "week"},
     "rolling": {"measure": "open_rate", "by": "domain"},
     "open key": {"by": "domain", "focus": "domain1"},
+    "complaints": {"measure": "complaint_rate", "by": "domain"},
+    "complaints, open key": {"measure": "complaint_rate", "by": "domain", "focus": "domain1"},
     "compared": {"by": "domain", "window": "14d", "compare": True},
     "compared together": {"by": TOGETHER, "window": "14d", "compare": True},
     "compared, open key": {"by": "domain", "window": "14d", "compare": True, "focus": "domain1"},
@@ -191,3 +194,24 @@ def test_a_choice_is_plain_data():
     assert choice.with_keys("domain", []).keys == (("ip", ("1.2.3.4",)),)
     assert choice == replace(choice)
     assert hash(choice) == hash(replace(choice))
+
+
+def test_complaints_leave_gmail_out_where_there_are_providers_else_the_total_says_so():
+    df = mail()
+    first = df.index.unique("recipient_provider")[0]
+    df = df.rename({first: "Gmail"}, level="recipient_provider").sort_index()
+    silent = df.index.get_level_values("recipient_provider") == "Gmail"
+    df.loc[silent, "complained"] = 0
+
+    told = seen(df, measure="complaint_rate", by="domain")
+    sums = df[~silent][["complained", "delivered"]].sum()
+    total = next(t for t in told.totals if t.label == "Complaint rate")
+    assert total.value == percent(sums["complained"] / sums["delivered"])
+    assert total.of == "of delivered to providers with a feedback loop"
+    assert told.table.header[2] == "Complaint rate, without Gmail"
+    assert 'of="delivered_fbl"' in told.code
+
+    blind = seen(df.mg.sum(["time", "domain"]), measure="complaint_rate", by="domain")
+    total = next(t for t in blind.totals if t.label == "Complaint rate")
+    assert total.of == "of delivered, understated by Gmail's share"
+    assert "delivered_fbl" not in blind.code
