@@ -30,7 +30,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SIZES = {"desk": 1200, "tablet": 800, "phone": 390}
+SIZES = {"desk": 1200, "laptop": 1100, "tablet": 800, "phone": 390}
 LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
 SPILLS = """() => [...document.querySelectorAll("body *")].filter(element => {
     const box = element.getBoundingClientRect();
