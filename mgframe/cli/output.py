@@ -153,19 +153,28 @@ def _text_of(frame: pd.DataFrame, chosen: str, *, screen: bool) -> str:
     return lines if not lines or lines.endswith("\n") else f"{lines}\n"
 
 
-def table_text(frame: pd.DataFrame, *, screen: bool) -> str:
-    """Return a frame as a table to read; on a screen as much of it as fits."""
+def _fitting(frame: pd.DataFrame, width: int) -> str:
+    """Return a frame with as many columns as fit, outer ones first; pandas 2 takes one too many."""
     import pandas as pd
 
-    from mgframe.framing import is_simulated
-
-    if screen:
-        width = shutil.get_terminal_size().columns
+    text = ""
+    for columns in range(max(len(frame.columns), 1), 0, -1):
         with (
-            pd.option_context("display.width", width, "display.max_columns", 0),
+            pd.option_context("display.expand_frame_repr", False, "display.max_columns", columns),
             pd.option_context("display.max_rows", _ROWS, "display.min_rows", _ROWS),
         ):
             text = repr(frame)
+        if max(map(len, text.splitlines()), default=0) <= width:
+            break
+    return text
+
+
+def table_text(frame: pd.DataFrame, *, screen: bool) -> str:
+    """Return a frame as a table to read; on a screen as much of it as fits."""
+    from mgframe.framing import is_simulated
+
+    if screen:
+        text = _fitting(frame, shutil.get_terminal_size().columns)
     else:
         text = frame.to_string(max_colwidth=None)
     text = visible_lines(text)
