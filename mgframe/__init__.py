@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mgframe.accessor import MgAccessor
 from mgframe.errors import (
     ApiError,
+    ArchiveError,
     AuthenticationError,
     ConfigurationError,
     DeprecationNotice,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from mgframe.analysis.investigating import siblings
     from mgframe.analysis.monitoring import anomalies
     from mgframe.analysis.thresholds import thresholds
+    from mgframe.archiving.archive import Archive
     from mgframe.bounces_api import bounce_classification
     from mgframe.checking import check_frame
     from mgframe.client import Client
@@ -162,6 +164,7 @@ _HOMES = {
         "total_open_rate",
         "unsubscribe_rate",
     ),
+    "archiving.archive": ("Archive",),
     "recording.evidence": ("record",),
     "recording.replaying": ("replay",),
     "reshaping": (
@@ -193,6 +196,8 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 
 __all__ = [
     "ApiError",
+    "Archive",
+    "ArchiveError",
     "AuthenticationError",
     "Client",
     "ConfigurationError",

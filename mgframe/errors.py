@@ -13,7 +13,8 @@
     │   ├── RateLimited             420, 429                       (wait, in seconds)
     │   └── ServerError             5xx
     ├── ResponseError           answered, but not as documented
-    └── FrameError              this frame lacks a level, a column or a fact (also a ValueError)
+    ├── FrameError              this frame lacks a level, a column or a fact (also a ValueError)
+    └── ArchiveError            kept history that cannot be read or written as it lies
 
 An outage is an error, never an empty frame. A message names the argument, the value, the choices
 and the next step; it never holds a key.
@@ -121,6 +122,10 @@ class ResponseError(MgframeError):
 
 class FrameError(MgframeError, ValueError):
     """The frame lacks a level, a column or a fact that the call needs."""
+
+
+class ArchiveError(MgframeError):
+    """The archive cannot be read or written: damaged, foreign, newer, read-only, or a full disk."""
 
 
 class MgframeWarning(UserWarning):

@@ -60,6 +60,7 @@ metrics_api bounces_api
 stretches
 logs_api
 recording
+archiving
 auditing differing
 cause_asking
 inquiry investigation
@@ -75,6 +76,7 @@ __main__
 LINE = {room: i for i, line in enumerate(ROOMS.split("\n")) for room in line.split()}
 PURE = [room for room in LINE if LINE[room] < LINE["plotting"]]
 HEAVY = {"matplotlib", "requests", "urllib3", "scipy", "ipywidgets", "werkzeug", "jinja2", "tqdm"}
+HEAVY |= {"deltalake", "duckdb", "dask", "distributed"}  # pandas itself loads pyarrow
 
 
 def room_of(path: Path) -> str:

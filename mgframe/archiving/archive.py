@@ -1,0 +1,37 @@
+"""The archive as a user has it: every method is a function of a room of its own."""
+
+from __future__ import annotations
+
+from mgframe.archiving.stores import Store
+from mgframe.archiving.tracking import track
+
+
+class Archive(Store):
+    """Kept history: what Mailgun forgets, in a folder of your own or in an object store.
+
+    Mailgun keeps hours for 60 days and days for a year, and restates the past. An archive keeps
+    what :meth:`track` names, each time :meth:`sync` is run, and gives frames like the API's.
+
+    Parameters
+    ----------
+    path : str or path
+        A folder, made when it is first written to, or an address such as ``"s3://bucket/mail"``.
+    storage_options : mapping of str to str, optional
+        What the object store needs, as the deltalake package names it; by default from the
+        environment. It is never stored.
+
+    Raises
+    ------
+    ConfigurationError
+        `path` is a file, or the extra ``mgframe[archive]`` is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, mgframe as mg
+    >>> archive = mg.Archive(tempfile.mkdtemp())
+    >>> archive.track("days", by="domain")
+    >>> list(archive.tracks)
+    ['days']
+    """
+
+    track = track

@@ -1,0 +1,84 @@
+"""The two libraries that an archive stands on, loaded when they are needed; and their errors."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from mgframe.errors import ArchiveError, ConfigurationError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FULL = ("No space left", "os error 28", "Errno 28", "disk quota")
+_CLOSED = ("Permission denied", "Read-only file system", "os error 13", "os error 30")
+_NEWER = ("minimum reader version", "minimum writer version", "table features", "Unsupported:")
+
+
+def library(name: str, *, extra: str = "archive") -> ModuleType:
+    """Return an optional library.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not installed; the message names the extra.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"an archive needs {name.split('.')[0]}, which cannot be loaded ({error}); "
+            f"pip install 'mgframe[{extra}]'"
+        ) from None
+
+
+def database(memory: str = "512MB") -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB of its own, whose zone is UTC whatever the machine's is."""
+    connection: duckdb.DuckDBPyConnection = library("duckdb").connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET memory_limit = '{memory}'")
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+@contextmanager
+def told(where: str, doing: str) -> Iterator[None]:
+    """Turn what the libraries raise into an :class:`ArchiveError` that says what to do."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_theirs(error):
+            raise
+        raise ArchiveError(_said(where, doing, str(error))) from error
+
+
+def _is_theirs(error: Exception) -> bool:
+    """Whether an error is of the disk or of a library; deltalake raises bare Exceptions too."""
+    theirs = (library("deltalake.exceptions").DeltaError, library("duckdb").Error)
+    return type(error) is Exception or isinstance(error, (OSError, *theirs))
+
+
+def _said(where: str, doing: str, text: str) -> str:
+    first = text.strip().split("\n")[0][:300]
+    if any(sign in text for sign in _FULL):
+        return (
+            f"{where}: no space is left for {doing}; nothing that was kept is lost. Free some "
+            "space and run it again (compact() removes what an interrupted write left behind)"
+        )
+    if any(sign in text for sign in _CLOSED):
+        return (
+            f"{where}: {doing} is not allowed ({first}); nothing was changed. The folder must be "
+            "writable for sync, and readable for everything else"
+        )
+    if any(sign in text for sign in _NEWER):
+        return (
+            f"{where} was written in a newer table format ({first}); nothing was changed. "
+            "pip install -U 'mgframe[archive]'"
+        )
+    return (
+        f"{where}: {doing} failed, a file is damaged or missing ({first}); nothing was changed. "
+        "verify() names what is damaged; take that file from a copy, or import the days again"
+    )

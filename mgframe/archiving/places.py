@@ -1,0 +1,80 @@
+"""Where an archive lies: a folder, or an address in an object store; and the names within it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mgframe.errors import ConfigurationError, QueryError
+from mgframe.unseen import visible
+
+#: The table of the tracks; no track can have its name.
+CATALOGUE = "catalogue"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The root of an archive; `options` are the object store's, and are never shown."""
+
+    root: str
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return "://" not in self.root
+
+    def table(self, name: str) -> str:
+        """Return where a table lies."""
+        return f"{self.root.rstrip('/')}/{name}"
+
+    def __str__(self) -> str:
+        """Return the place without credentials or query."""
+        if self.is_local:
+            return visible(self.root)
+        parts = urlsplit(self.root)
+        return visible(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+
+
+def read_place(path: object, options: Mapping[str, str] | None) -> Place:
+    """Return the place of a path or an address.
+
+    Raises
+    ------
+    ConfigurationError
+        It is neither, or is a file.
+    """
+    if not isinstance(path, str | os.PathLike) or not str(path).strip():
+        raise ConfigurationError(
+            f"an archive lies in a folder or an object store; got {path!r}. Write "
+            "mg.Archive('mail-history') or mg.Archive('s3://bucket/mail-history')"
+        )
+    text = os.fspath(path)
+    if "://" in text and not text.startswith("file://"):
+        return Place(text, dict(options or {}))
+    folder = Path(text.removeprefix("file://")).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise ConfigurationError(f"{visible(text)} is a file; an archive is a folder of its own")
+    return Place(str(folder), dict(options or {}))
+
+
+def read_name(name: object) -> str:
+    """Return a track's name; it becomes a folder's, so that it must not be a path.
+
+    Raises
+    ------
+    QueryError
+        It holds anything but small letters, digits, ``-`` and ``_``, or is taken.
+    """
+    if isinstance(name, str) and _NAME.fullmatch(name) and name != CATALOGUE:
+        return name
+    why = "is the archive's own" if name == CATALOGUE else "is no name"
+    raise QueryError(
+        f"name={name!r} {why}: a track's name has up to 63 small letters, digits, '-' and '_', "
+        "such as 'hours-by-domain'; it names a folder in the archive, so it cannot be a path"
+    )

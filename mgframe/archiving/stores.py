@@ -1,0 +1,142 @@
+"""An archive's tracks and tables: what everything else of it is written against."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from mgframe.archiving.places import CATALOGUE, Place, read_name, read_place
+from mgframe.archiving.states import State
+from mgframe.archiving.tables import Conflict, Table, created, exists, opened
+from mgframe.archiving.tracks import Track
+from mgframe.errors import ArchiveError, QueryError, suggestion
+
+_TRIES = 20
+
+
+class Store:
+    """A place, its catalogue of tracks, and a table for each; `when` is the past it is seen from.
+
+    The catalogue is a table without rows, whose state holds the tracks; the tables lie beside it.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.place: Place = read_place(path, storage_options)
+        self.when: pd.Timestamp | None = None
+
+    @property
+    def tracks(self) -> dict[str, Track]:
+        """The tracks by name; empty where there is no archive yet."""
+        if not exists(self.place, CATALOGUE):
+            return {}
+        facts = opened(self.place, CATALOGUE).state.facts
+        return {name: Track.from_json(name, said) for name, said in facts.items()}
+
+    def named(self, name: str) -> Track:
+        """Return a track.
+
+        Raises
+        ------
+        QueryError
+            The archive keeps nothing under that name.
+        """
+        tracks = self.tracks
+        if read_name(name) not in tracks:
+            kept = ", ".join(tracks) or "nothing yet; archive.track(...) begins"
+            raise QueryError(
+                f"name={name!r} is no track of {self.place}{suggestion(name, tracks)}; "
+                f"it keeps {kept}"
+            )
+        return tracks[name]
+
+    def table(self, name: str) -> Table:
+        """Return a track's table, as it was at `when`.
+
+        Raises
+        ------
+        QueryError, ArchiveError
+            No such track; nothing had been kept at that moment.
+        """
+        table = opened(self.place, self.named(name).name)
+        if self.when is None:
+            return table
+        for version, state in table.history():
+            if state.at is not None and state.at <= self.when:
+                return opened(self.place, name, version)
+        raise ArchiveError(
+            f"{table.where}: nothing had been kept at {self.when:%Y-%m-%d %H:%M} UTC"
+        )
+
+    def begin(self) -> Table:
+        """Return the catalogue; make it where there is no archive yet."""
+        self.refuse_past()
+        if exists(self.place, CATALOGUE):
+            return opened(self.place, CATALOGUE)
+        self._refuse_foreign()
+        return created(self.place, CATALOGUE, [], [], State())
+
+    def add(self, track: Track) -> None:
+        """Put a track into the catalogue and make its table.
+
+        Raises
+        ------
+        QueryError
+            Another track has the name.
+        """
+        for _ in range(_TRIES):
+            catalogue = self.begin()
+            known = catalogue.state.facts
+            if track.name in known:
+                _refuse_change(Track.from_json(track.name, known[track.name]), track)
+            if not exists(self.place, track.name):
+                created(self.place, track.name, track.levels, [], State())
+            if track.name in known:
+                return
+            facts = {**known, track.name: track.to_json()}
+            try:
+                catalogue.note(replace(catalogue.state, facts=facts))
+            except Conflict:
+                continue
+            return
+        raise Conflict(f"{self.place}: other processes changed the tracks {_TRIES} times")
+
+    def refuse_past(self) -> None:
+        """Raise :class:`QueryError` where the archive is seen as it was: the past stays."""
+        if self.when is not None:
+            raise QueryError(
+                f"this is the archive as of {self.when:%Y-%m-%d %H:%M} UTC, which is read only; "
+                f"write to mg.Archive({str(self.place)!r})"
+            )
+
+    def _refuse_foreign(self) -> None:
+        """Refuse a folder that holds something else, which an archive would be lost among."""
+        folder = Path(self.place.root)
+        if not self.place.is_local or not folder.exists():
+            return
+        with os.scandir(folder) as entries:
+            found = [entry.name for entry in entries if not entry.name.startswith(".")]
+        if found:
+            raise ArchiveError(
+                f"{self.place} is no archive and is not empty (it holds {found[0]!r}); choose an "
+                "empty folder or a new one"
+            )
+
+
+def _refuse_change(kept: Track, asked: Track) -> None:
+    if kept == asked:
+        return
+    was, now = kept.to_json(), asked.to_json()
+    differ = [f"{name} {was[name]!r}, not {now[name]!r}" for name in was if was[name] != now[name]]
+    raise QueryError(
+        f"track {kept.name!r} is there already and keeps {'; '.join(differ)}. What is kept stays "
+        f"what it was: take another name, such as '{kept.name}-2', or the same arguments"
+    )

@@ -1,0 +1,187 @@
+"""A frame into a table: what is new is added, what changed is replaced, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+
+from mgframe.archiving.libraries import database, library, told
+from mgframe.archiving.scanning import named, scan
+from mgframe.archiving.spans import Span
+from mgframe.archiving.states import State
+from mgframe.archiving.tables import PARTS, Conflict, Table, opened, period_of
+from mgframe.archiving.tracks import ADDRESS, Track
+from mgframe.framing import key_levels
+from mgframe.vocabulary import in_order
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: How often a commit is decided anew after another process came first.
+_TRIES: Final = 20
+_HIDDEN: Final = "(address)"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a step did: rows added and changed, rows whose counts fell, and rows that were lost.
+
+    Lost is a row that held counts and that the answer does not have, or has as zeros: what was kept
+    stays. `whose` are the first keys of such rows.
+    """
+
+    table: Table
+    added: int = 0
+    changed: int = 0
+    fell: int = 0
+    lost: int = 0
+    whose: tuple[str, ...] = ()
+
+
+def keep(
+    table: Table,
+    track: Track,
+    frame: pd.DataFrame,
+    span: Span,
+    state_after: Callable[[State, Kept], State],
+    *,
+    replacing: bool = True,
+) -> Kept:
+    """Store a frame's rows that lie in a span; return what that changed.
+
+    What is NA in the frame never takes the place of a count that is known. `state_after` says what
+    is known of the table then; it is asked again when another process committed first. Without
+    `replacing`, only unknown counts are filled in.
+    """
+    came = _rows(frame, span)
+    counts = [str(name) for name in frame.columns]
+    for _ in range(_TRIES):
+        try:
+            return _kept_once(table, track, came, counts, span, state_after, replacing)
+        except Conflict:
+            table = opened(table.place, table.name)
+    raise Conflict(
+        f"{table.where}: other processes committed first {_TRIES} times; nothing of this step is "
+        "kept. Run sync again when they are done"
+    )
+
+
+def _kept_once(
+    table: Table,
+    track: Track,
+    came: pd.DataFrame,
+    counts: list[str],
+    span: Span,
+    state_after: Callable[[State, Kept], State],
+    replacing: bool,
+) -> Kept:
+    missing = [name for name in in_order(counts) if name not in table.columns]
+    if missing:
+        table = table.widen(missing)
+    known = [name for name in table.columns if table.columns[name] == "long"]
+    with database() as connection:
+        periods = [period_of(moment, track.resolution) for moment in span]
+        scan(connection, table, "old files", *periods)
+        with told(table.where, "comparing"):
+            _compare(connection, track, came, counts, known, span, replacing)
+            kept = _summary(connection, table, track)
+            state = state_after(table.state, kept)
+            return _committed(connection, kept, track, state, known)
+
+
+def _rows(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """Return a frame's rows within a span as a plain table without addresses."""
+    times = frame.index.get_level_values("time")
+    rows = frame[(times >= span[0]) & (times < span[1])]
+    keys = key_levels(rows)
+    hidden = {key: _without_addresses(rows.index.unique(key)) for key in keys}
+    flat = rows.reset_index()
+    for key, names in hidden.items():
+        if names:
+            flat[key] = flat[key].replace(names)
+    if any(hidden.values()):  # two addresses of one row are one row now
+        flat = flat.groupby(["time", *keys], as_index=False, sort=False).sum(min_count=1)
+    return flat
+
+
+def _without_addresses(values: Iterable[str]) -> dict[str, str]:
+    return {v: ADDRESS.sub(_HIDDEN, v) for v in values if ADDRESS.search(v)}
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection,
+    track: Track,
+    came: pd.DataFrame,
+    counts: list[str],
+    known: list[str],
+    span: Span,
+    replacing: bool,
+) -> None:
+    """Make the tables "fresh", rows to write, and "lost", rows that the answer dropped."""
+    connection.register("came", came)
+    same = named(["time", *track.levels])
+    value = {
+        name: (f'coalesce(came."{name}", old."{name}")' if replacing else
+               f'coalesce(old."{name}", came."{name}")')
+        if name in counts else f'old."{name}"'
+        for name in known
+    }  # fmt: skip
+    changed = " OR ".join(f'{v} IS DISTINCT FROM old."{n}"' for n, v in value.items())
+    fell = " OR ".join(f'{v} < old."{n}"' for n, v in value.items())
+    silent = " AND ".join(f'coalesce(came."{n}", 0) = 0' for n in counts)
+    spoke = " OR ".join(f'old."{n}" > 0' for n in counts)
+    connection.execute(
+        'CREATE OR REPLACE TEMP TABLE old AS SELECT * FROM "old files" '
+        "WHERE time >= ? AND time < ?",
+        list(span),
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {named(['time', *track.levels], 'came.')}, "
+        + ", ".join(f'CAST({v} AS BIGINT) AS "{n}"' for n, v in value.items())
+        + f", strftime(came.time, '{PARTS[track.resolution]}') AS period"
+        + f", old.time IS NOT NULL AS known, old.time IS NOT NULL AND ({fell}) AS fell "
+        + f"FROM came LEFT JOIN old USING ({same}) WHERE old.time IS NULL OR (({changed}) "
+        + (f"AND NOT (({silent}) AND ({spoke})))" if replacing else ")")
+        + f" ORDER BY period, {named(track.levels)}, time"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE lost AS SELECT old.* FROM old LEFT JOIN came USING ({same}) "
+        f"WHERE ({spoke}) AND (came.time IS NULL OR ({silent})) AND {str(replacing).lower()}"
+    )
+
+
+def _summary(connection: duckdb.DuckDBPyConnection, table: Table, track: Track) -> Kept:
+    first = track.levels[0]
+    [row] = connection.execute(
+        "SELECT count(*) FILTER (NOT known), count(*) FILTER (known), count(*) FILTER (fell) "
+        "FROM fresh"
+    ).fetchall()
+    [lost] = connection.execute(
+        f'SELECT count(*), list(DISTINCT "{first}" ORDER BY "{first}") FROM lost'
+    ).fetchall()
+    return Kept(table, row[0], row[1], row[2], lost[0], tuple(lost[1] or ()))
+
+
+def _committed(
+    connection: duckdb.DuckDBPyConnection,
+    kept: Kept,
+    track: Track,
+    state: State,
+    known: list[str],
+) -> Kept:
+    table = kept.table
+    if not kept.added and not kept.changed:
+        return Kept(table.note(state), lost=kept.lost, whose=kept.whose)
+    columns = named(["time", *track.levels, *known, "period"])
+    rows = library("arro3.core").Table.from_arrow(connection.sql(f"SELECT {columns} FROM fresh"))
+    if not kept.changed:
+        return _with(kept, table.append(rows, state))
+    periods = connection.execute("SELECT DISTINCT period FROM fresh ORDER BY 1").fetchall()
+    return _with(kept, table.merge(rows, track.levels, state, [p[0] for p in periods]))
+
+
+def _with(kept: Kept, table: Table) -> Kept:
+    return Kept(table, kept.added, kept.changed, kept.fell, kept.lost, kept.whose)

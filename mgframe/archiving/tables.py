@@ -1,0 +1,242 @@
+"""One Delta table: a version of it to read, and commits that succeed only on top of that version.
+
+Every commit carries the table's whole :class:`~mgframe.archiving.states.State` as metadata, so that
+what is kept and what is known of it change in one step. A commit is refused where another one came
+first (:class:`Conflict`): who writes then reads again. So two writers need no lock, on a disk or in
+an object store.
+
+A table holds ``time`` (the bucket's start, UTC), its keys, its counts, and ``period``, by which its
+files are parted: the day of an hour (``"2026-11-16"``), the month of a day, the year of a month.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from mgframe.archiving.libraries import library, told
+from mgframe.archiving.places import Place
+from mgframe.archiving.states import State
+from mgframe.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import deltalake
+
+#: The commit metadata's name.
+_STATE: Final = "mgframe"
+#: How a bucket's start is written as the name of its part of the table.
+PARTS: Final = {"hour": "%Y-%m-%d", "day": "%Y-%m", "month": "%Y"}
+
+# Old versions are what as_of reads, so nothing of the log or the files may expire by itself.
+_PROPERTIES: Final = {
+    "delta.enableChangeDataFeed": "true",
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+}
+
+
+class Conflict(ArchiveError):
+    """Somebody else committed first; read the table again and decide anew."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A version of a table, as a name within a place: what is read, and what a commit goes on."""
+
+    place: Place
+    name: str
+    delta: deltalake.DeltaTable
+    version: int
+
+    @property
+    def where(self) -> str:
+        """Where it lies, for a message."""
+        return f"{self.place}/{self.name}"
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """Each column and its type, in the table's order."""
+        with told(self.where, "reading"):
+            return {f.name: str(f.type.type) for f in self.delta.schema().fields}
+
+    @cached_property
+    def state(self) -> State:
+        """What the newest commit of ours says of the table."""
+        return next((state for _, state in self.history()), State())
+
+    def history(self) -> Iterator[tuple[int, State]]:
+        """Yield versions and their states, newest first; read only so far as they are taken.
+
+        A commit by another program has no state: the one before it holds.
+        """
+        asked, seen = 1, 0
+        while True:
+            with told(self.where, "reading"):
+                commits = self.delta.history(asked)
+            # It tells of the newest commits and counts from the open version: its numbers are
+            # wrong where another process went on. So each state holds its own.
+            for said in [json.loads(c[_STATE]) for c in commits[seen:] if _STATE in c]:
+                if said["version"] <= self.version:
+                    yield said["version"], State.from_json(said["state"])
+            if len(commits) < asked:
+                return
+            seen, asked = len(commits), asked * 8
+
+    def files(self, first: str = "", last: str = "~") -> list[str]:
+        """Return the files of the periods from `first` to `last`, both included."""
+        with told(self.where, "reading"):
+            return self.delta.file_uris(
+                file_pruning_predicate=f"period >= '{first}' AND period <= '{last}'"
+            )
+
+    def append(self, rows: Any, state: State) -> Table:
+        """Add rows (an Arrow table) and return the new version."""
+        lake = library("deltalake")
+        with self._committing():
+            lake.write_deltalake(
+                self.delta,
+                rows,
+                mode="append",
+                commit_properties=self._properties(state),
+                writer_properties=_writing(),
+            )
+        return opened(self.place, self.name)
+
+    def merge(self, rows: Any, keys: Sequence[str], state: State, periods: Sequence[str]) -> Table:
+        """Replace the rows with the same time and keys, add the others; return the new version."""
+        named = ", ".join(f"'{period}'" for period in periods)  # so that other files are not read
+        same = " AND ".join(f'kept."{key}" = came."{key}"' for key in ("period", "time", *keys))
+        with self._committing():
+            (
+                self.delta.merge(
+                    rows,
+                    predicate=f"kept.period IN ({named}) AND {same}",
+                    source_alias="came",
+                    target_alias="kept",
+                    commit_properties=self._properties(state),
+                    writer_properties=_writing(),
+                )
+                .when_matched_update_all()
+                .when_not_matched_insert_all()
+                .execute()
+            )
+        return opened(self.place, self.name)
+
+    def note(self, state: State) -> Table:
+        """Commit a state alone: no file of data is written."""
+        with self._committing():
+            self.delta.create_write_transaction(
+                [],
+                mode="append",
+                schema=self.delta.schema(),
+                partition_by=self.delta.metadata().partition_columns,
+                commit_properties=self._properties(state),
+            )
+        return opened(self.place, self.name)
+
+    def widen(self, counts: Sequence[str]) -> Table:
+        """Add columns of counts; they are unknown in every row that is there."""
+        lake = library("deltalake")
+        with self._committing():
+            self.delta.alter.add_columns(
+                [lake.Field(name, "long") for name in counts],
+                commit_properties=self._properties(self.state),
+            )
+        return opened(self.place, self.name)
+
+    def _properties(self, state: State) -> Any:
+        return _properties(state, self.version + 1)
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        if self.delta.version() != self.version:  # a commit moves the library's object on
+            raise Conflict(f"{self.where}: version {self.version} has been committed on already")
+        with _committing(self.where):
+            yield
+
+
+@contextmanager
+def _committing(where: str) -> Iterator[None]:
+    """Tell a commit that came too late from one that failed."""
+    try:
+        with told(where, "writing"):
+            yield
+    except ArchiveError as error:
+        if _came_late(error.__cause__):
+            raise Conflict(f"{where}: another process committed first") from error
+        raise
+
+
+def _came_late(error: BaseException | None) -> bool:
+    if isinstance(error, library("deltalake.exceptions").CommitFailedError):
+        return True
+    return "Failed to commit transaction" in str(error)
+
+
+def exists(place: Place, name: str) -> bool:
+    """Return whether there is a table of that name."""
+    with told(place.table(name), "reading"):
+        return bool(
+            library("deltalake").DeltaTable.is_deltatable(place.table(name), _options(place))
+        )
+
+
+def opened(place: Place, name: str, version: int | None = None) -> Table:
+    """Return a table at its newest version, or at that one."""
+    with told(f"{place}/{name}", "reading"):
+        delta = library("deltalake").DeltaTable(
+            place.table(name), version=version, storage_options=_options(place)
+        )
+    return Table(place, name, delta, delta.version())
+
+
+def created(
+    place: Place, name: str, keys: Sequence[str], counts: Sequence[str], state: State
+) -> Table:
+    """Make an empty table and return it; where another process made it first, that one."""
+    lake = library("deltalake")
+    fields = [lake.Field("time", "timestamp", nullable=False)]
+    fields += [lake.Field(key, "string", nullable=False) for key in keys]
+    fields += [lake.Field(count, "long") for count in counts]
+    fields += [lake.Field("period", "string", nullable=False)]
+    try:
+        with _committing(f"{place}/{name}"):
+            lake.DeltaTable.create(
+                place.table(name),
+                schema=lake.Schema(fields),
+                partition_by=["period"],
+                configuration=_PROPERTIES,
+                storage_options=_options(place),
+                commit_properties=_properties(state, 0),
+            )
+    except ArchiveError:
+        if not exists(place, name):
+            raise
+    return opened(place, name)
+
+
+def period_of(moment: pd.Timestamp, resolution: str) -> str:
+    """Return the part of the table that holds a bucket."""
+    return moment.strftime(PARTS[resolution])
+
+
+def _options(place: Place) -> dict[str, str] | None:
+    return dict(place.options) or None
+
+
+def _properties(state: State, version: int) -> Any:
+    said = json.dumps({"version": version, "state": state.to_json()})
+    return library("deltalake").CommitProperties(
+        custom_metadata={_STATE: said}, max_commit_retries=0
+    )
+
+
+def _writing() -> Any:
+    return library("deltalake").WriterProperties(compression="ZSTD", compression_level=6)
