@@ -47,6 +47,11 @@ class Watch:
         self._done = self._total = 0
         self.cancelled = False
 
+    @property
+    def done(self) -> int:
+        """How many requests have answered."""
+        return self._done
+
     def begin(self, requests: int, stop: threading.Event) -> None:
         """Note that requests are about to be sent, which `stop` keeps from starting."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mgframe.archiving.stores import Store
+from mgframe.archiving.syncing import sync
 from mgframe.archiving.tracking import track
 
 
@@ -35,3 +36,4 @@ class Archive(Store):
     """
 
     track = track
+    sync = sync

@@ -14,6 +14,7 @@ from mgframe.archiving.spans import Span
 from mgframe.archiving.states import State
 from mgframe.archiving.tables import PARTS, Conflict, Table, opened, period_of
 from mgframe.archiving.tracks import ADDRESS, Track
+from mgframe.errors import ArchiveError
 from mgframe.framing import key_levels
 from mgframe.vocabulary import in_order
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 #: How often a commit is decided anew after another process came first.
 _TRIES: Final = 20
 _HIDDEN: Final = "(address)"
+
+
+class Stale(ArchiveError):
+    """Somebody else has kept a later answer already; an older one must not take its place."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,26 @@ def keep(
     state_after: Callable[[State, Kept], State],
     *,
     replacing: bool = True,
+    at: pd.Timestamp | None = None,
 ) -> Kept:
     """Store a frame's rows that lie in a span; return what that changed.
 
     What is NA in the frame never takes the place of a count that is known. `state_after` says what
     is known of the table then; it is asked again when another process committed first. Without
-    `replacing`, only unknown counts are filled in.
+    `replacing`, only unknown counts are filled in. `at` is when the frame was answered.
+
+    Raises
+    ------
+    Stale
+        The table holds a later answer than this one.
+    ArchiveError
+        It cannot be read or written, or others keep committing first.
     """
     came = _rows(frame, span)
     counts = [str(name) for name in frame.columns]
     for _ in range(_TRIES):
+        if at is not None and table.state.at is not None and at < table.state.at:
+            raise Stale(f"{table.where} holds a later answer")
         try:
             return _kept_once(table, track, came, counts, span, state_after, replacing)
         except Conflict:

@@ -1,0 +1,103 @@
+"""Which buckets a sync fetches next: what is new, what may still change, what is forgotten first.
+
+Pure: a track, what is known of its table, and the moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from mgframe.archiving.spans import Read, Span, united, within, without
+from mgframe.archiving.states import State
+from mgframe.archiving.tracks import Track
+from mgframe.framing import kept_since
+from mgframe.timespan import floor, shift
+from mgframe.vocabulary import RETENTION_DAYS
+
+#: What still moves is read again after so long, so that an hourly sync does not read it each time.
+AGAIN: Final = pd.Timedelta(hours=6)
+#: About so many rows are fetched and stored at a time: what a killed sync loses, and its memory.
+ROWS_A_STEP: Final = 250_000
+#: How many buckets a first step takes, when it is not known how many rows a bucket has.
+_FIRST: Final = {"hour": 7 * 24, "day": 92, "month": 120}
+#: Months are kept by Mailgun for good; a track without a start keeps so many.
+_MONTHS: Final = 60
+
+
+@dataclass(frozen=True)
+class Step:
+    """Buckets to fetch and store in one go, and when Mailgun forgets the first of them."""
+
+    track: Track
+    start: pd.Timestamp
+    until: pd.Timestamp
+    expires: pd.Timestamp
+
+    @property
+    def span(self) -> Span:
+        """Its start and end."""
+        return self.start, self.until
+
+
+def oldest(track: Track, now: pd.Timestamp) -> pd.Timestamp:
+    """Return the first bucket that Mailgun can still be asked for."""
+    if track.resolution == "month":
+        return shift(floor(now, "month"), -_MONTHS, "month")
+    return kept_since(track.resolution, now)
+
+
+def begin(track: Track, state: State, now: pd.Timestamp) -> pd.Timestamp:
+    """Return the first bucket that the track is to keep."""
+    if track.start is not None:
+        return track.start
+    first = min((read.start for read in state.reads), default=None)
+    return oldest(track, now) if first is None else first
+
+
+def gaps(track: Track, state: State, now: pd.Timestamp) -> list[Span]:
+    """Return the complete buckets that were never read, forgotten ones included."""
+    return without([(begin(track, state, now), floor(now, track.resolution))], state.covered)
+
+
+def due(track: Track, state: State, now: pd.Timestamp) -> list[Span]:
+    """Return what a sync has to fetch: what was never read, and what may have changed since."""
+    moving = [read.span for read in state.reads if _may_have_changed(read, now)]
+    spans = united([*gaps(track, state, now), *moving])
+    return within(spans, oldest(track, now), floor(now, track.resolution))
+
+
+def _may_have_changed(read: Read, now: pd.Timestamp) -> bool:
+    """Whether a fresh look can tell more: of what was doubted at once, else after a while."""
+    if read.at is None:
+        return False
+    return now - read.at >= AGAIN or (read.doubted and now > read.at)
+
+
+def next_step(track: Track, state: State, now: pd.Timestamp) -> Step | None:
+    """Return the oldest buckets that are due, as many as fit into a step; None where none are."""
+    spans = due(track, state, now)
+    if not spans:
+        return None
+    start, until = spans[0]
+    most = shift(start, _buckets(track, state), track.resolution)
+    days = RETENTION_DAYS.get(track.resolution)
+    expires = (
+        pd.Timestamp.max.tz_localize("UTC") if days is None else start + pd.Timedelta(days, "D")
+    )
+    return Step(track, start, min(until, most), expires)
+
+
+def _buckets(track: Track, state: State) -> int:
+    rows = state.facts.get("rows_a_bucket")
+    if rows is None:
+        return _FIRST[track.resolution]
+    return max(1, int(ROWS_A_STEP / max(rows, 1.0)))
+
+
+def size(track: Track, spans: list[Span]) -> int:
+    """Return how many buckets the spans hold."""
+    hours = {"hour": 1, "day": 24, "month": 730}[track.resolution]
+    return round(sum((b - a) / pd.Timedelta(hours=hours) for a, b in spans))
