@@ -31,7 +31,10 @@ def scan(
     files = table.files(first, last)
     listed = ", ".join(_quoted(file) for file in files)
     # A file that was written before a column was added does not have it.
-    rows = f" UNION ALL BY NAME SELECT * FROM read_parquet([{listed}], union_by_name = true)"
+    rows = (
+        f" UNION ALL BY NAME SELECT * FROM read_parquet([{listed}], union_by_name = true, "
+        "hive_partitioning = false)"
+    )
     with told(table.where, "reading"):
         connection.execute(
             f'CREATE OR REPLACE TEMP VIEW "{view}" AS {shape}{rows if files else ""}'

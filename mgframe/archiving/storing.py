@@ -117,9 +117,14 @@ def _rows(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
     for key, names in hidden.items():
         if names:
             flat[key] = flat[key].replace(names)
-    if any(hidden.values()):  # two addresses of one row are one row now
-        flat = flat.groupby(["time", *keys], as_index=False, sort=False).sum(min_count=1)
-    return flat
+    return _summed(flat, ["time", *keys]) if any(hidden.values()) else flat
+
+
+def _summed(flat: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Add up the rows that are one row now; a sum with an unknown part is unknown."""
+    groups = flat.groupby(by, sort=False)
+    unknown = groups.count().lt(groups.size(), axis=0)
+    return groups.sum().mask(unknown).reset_index()
 
 
 def _without_addresses(values: Iterable[str]) -> dict[str, str]:
@@ -147,7 +152,7 @@ def _compare(
     changed = " OR ".join(f'{v} IS DISTINCT FROM old."{n}"' for n, v in value.items())
     fell = " OR ".join(f'{v} < old."{n}"' for n, v in value.items())
     silent = " AND ".join(f'coalesce(came."{n}", 0) = 0' for n in counts)
-    spoke = " OR ".join(f'old."{n}" > 0' for n in counts)
+    spoke = " OR ".join(f'coalesce(old."{n}", 0) > 0' for n in counts)
     connection.execute(
         'CREATE OR REPLACE TEMP TABLE old AS SELECT * FROM "old files" '
         "WHERE time >= ? AND time < ?",

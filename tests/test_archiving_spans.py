@@ -1,0 +1,81 @@
+"""What was read, and when: arithmetic on spans, beside sets of hours."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mgframe.archiving.spans import Read, joined, read_again, united, within, without
+from mgframe.archiving.states import State
+
+ORIGIN = pd.Timestamp("2026-11-01", tz="UTC")
+
+
+def hour(number: int) -> pd.Timestamp:
+    return ORIGIN + pd.Timedelta(hours=number)
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5)
+
+
+def spans(pairs: list[tuple[int, int]]) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    return [(hour(a), hour(b)) for a, b in pairs]
+
+
+def hours(pairs: list[tuple[int, int]]) -> set[int]:
+    return {number for a, b in pairs for number in range(a, b)}
+
+
+def held(found: list[tuple[pd.Timestamp, pd.Timestamp]]) -> set[int]:
+    return {
+        number for a, b in found for number in range(30) if a <= hour(number) and hour(number) < b
+    }
+
+
+@given(SPANS, SPANS)
+def test_spans_are_sets_of_hours(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
+    assert held(united(spans(one))) == hours(one)
+    assert held(without(spans(one), spans(other))) == hours(one) - hours(other)
+    cut = within(spans(one), hour(5), hour(20))
+    assert held(cut) == hours(one) & set(range(5, 20))
+
+
+@given(SPANS)
+def test_united_spans_do_not_touch(pairs: list[tuple[int, int]]) -> None:
+    found = united(spans(pairs))
+    assert all(a[1] < b[0] for a, b in pairwise(found))
+
+
+def test_a_fresh_read_takes_the_place_of_what_it_covers() -> None:
+    old = Read(hour(0), hour(10), hour(10))
+    fresh = Read(hour(5), hour(12), hour(12))
+    found = read_again([old], fresh, pd.Timedelta(hours=3), "hour")
+    assert found == (
+        Read(hour(0), hour(5), hour(10)),
+        Read(hour(5), hour(9)),  # ended three hours and more before it was read: final
+        Read(hour(9), hour(12), hour(12)),
+    )
+
+
+def test_a_bucket_is_final_only_where_all_of_it_is_older_than_the_lag() -> None:
+    read = Read(ORIGIN, hour(72), hour(72 + 9))
+    final, moving = read_again([], read, pd.Timedelta(hours=24), "day")
+    assert (final.until, final.at) == (hour(48), None)
+    assert (moving.start, moving.until) == (hour(48), hour(72))
+
+
+def test_neighbours_that_know_the_same_are_one() -> None:
+    reads = [Read(hour(2), hour(4)), Read(hour(0), hour(2)), Read(hour(4), hour(5), hour(9))]
+    assert joined(reads) == (Read(hour(0), hour(4)), Read(hour(4), hour(5), hour(9)))
+
+
+def test_a_state_comes_back_from_json_as_it_was() -> None:
+    state = State(
+        kind="sync", at=hour(9), simulated=True,
+        reads=(Read(hour(0), hour(4)), Read(hour(4), hour(5), hour(9), doubted=True)),
+        lags={"opened": 50.0}, lags_at=hour(1), said={"error": None}, facts={"rows_a_bucket": 2.0},
+    )  # fmt: skip
+    assert State.from_json(state.to_json()) == state

@@ -1,0 +1,279 @@
+"""A sync fetches what is new and what may still change, and keeps each step whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from test_archiving_storing import data_files
+
+import mgframe as mg
+from mgframe.archiving.libraries import database
+from mgframe.archiving.scanning import scan
+from mgframe.archiving.spans import Read
+from mgframe.archiving.states import State
+from mgframe.archiving.steps import due, next_step
+from mgframe.archiving.tracks import Track
+from mgframe.simulator import Fault, Model, Server
+
+NOW = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
+Account = Callable[..., tuple[Server, mg.Client]]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> mg.Archive:
+    return mg.Archive(tmp_path / "history")
+
+
+@pytest.fixture(scope="module")
+def models() -> Callable[[datetime], Model]:
+    """One small account, seen at any moment."""
+    made: dict[datetime, Model] = {}
+
+    def at(now: datetime) -> Model:
+        if now not in made:
+            made[now] = Model(seed=3, domains=1, days=90, now=now)
+        return made[now]
+
+    return at
+
+
+def rows_of(archive: mg.Archive, name: str) -> pd.DataFrame:
+    table = archive.table(name)
+    keys = archive.named(name).levels
+    with database() as connection:
+        scan(connection, table, "kept")
+        frame = connection.sql("SELECT * FROM kept").df()
+    counts = [column for column in frame.columns if column not in ("time", *keys)]
+    frame[counts] = frame[counts].astype("Int64")
+    frame["time"] = pd.DatetimeIndex(frame["time"]).as_unit("us")
+    return frame.set_index(["time", *keys]).sort_index()
+
+
+def test_the_first_sync_keeps_what_a_fetch_gives(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    _, client = serving(models(NOW))
+    archive.track("hours", by="recipient_provider", resolution="hour")
+    synced = archive.sync(client=client)
+    fetched = mg.metrics(by="recipient_provider", last="60d", resolution="hour", client=client)
+    kept = rows_of(archive, "hours")
+    assert synced.ok
+    assert synced.table.loc[0, "added"] == len(kept)
+    kept = kept[kept.index.get_level_values("time") >= fetched.index[0][0]]
+    pd.testing.assert_frame_equal(
+        kept[fetched.columns], fetched, check_index_type=False, check_freq=False
+    )
+
+
+@pytest.mark.parametrize("api", ["metrics", "stats"])
+@pytest.mark.parametrize("by", [None, "domain"])
+def test_every_kind_of_track_is_fetched(
+    archive: mg.Archive, serving: Account, models: Any, api: str, by: str | None
+) -> None:
+    _, client = serving(models(NOW))
+    archive.track("days", by=by, api=api, start="2026-11-01")
+    outcome = archive.sync(client=client).outcomes[0]
+    assert (outcome.added, outcome.requests >= 1) == (15, True)
+
+
+def test_a_second_sync_asks_nothing_and_writes_no_data(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    server, client = serving(models(NOW))
+    archive.track("days", by="domain", start="2026-10-01")
+    archive.sync(client=client)
+    before, server.requests[:] = data_files(archive), []
+    synced = archive.sync(client=client)
+    assert server.requests == []
+    assert data_files(archive) == before
+    assert str(synced) == "days: nothing new"
+
+
+def test_a_day_later_it_asks_for_the_new_day_and_for_what_may_still_change_in_one_request(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-10-01")
+    archive.sync(client=serving(models(NOW))[1])
+    server, client = serving(models(NOW + timedelta(days=1)))
+    outcome = archive.sync(client=client).outcomes[0]
+    assert outcome.requests == len(server.requests) == 1
+    assert (outcome.start, outcome.until) == (
+        pd.Timestamp("2026-11-13", tz="UTC"),  # not three days old when it was last read
+        pd.Timestamp("2026-11-17", tz="UTC"),
+    )
+
+
+def test_what_still_moves_is_not_read_again_within_six_hours(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    archive.track("hours", by="domain", resolution="hour", start="2026-11-10")
+    archive.sync(client=serving(models(NOW))[1])
+    outcome = archive.sync(client=serving(models(NOW + timedelta(hours=2)))[1]).outcomes[0]
+    assert (outcome.added, outcome.changed) == (2, 0)
+    assert outcome.start == pd.Timestamp("2026-11-16 09:00", tz="UTC")
+
+
+def test_a_gap_is_fetched_while_mailgun_has_it(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    archive.track("hours", by="domain", resolution="hour", start="2026-11-10")
+    archive.sync(client=serving(models(NOW - timedelta(days=5)))[1])
+    archive.sync(client=serving(models(NOW))[1])
+    assert archive.table("hours").state.covered == [
+        (pd.Timestamp("2026-11-10", tz="UTC"), pd.Timestamp("2026-11-16 09:00", tz="UTC"))
+    ]
+
+
+HOUR = pd.Timedelta(hours=1)
+MONDAY = pd.Timestamp("2026-11-16", tz="UTC")
+
+
+def test_what_is_forgotten_first_comes_first() -> None:
+    hours = next_step(Track("h", resolution="hour"), State(), MONDAY)
+    days = next_step(Track("d", resolution="day"), State(), MONDAY)
+    months = next_step(Track("m", resolution="month"), State(), MONDAY)
+    assert None not in (hours, days, months)
+    assert hours.expires == days.expires == MONDAY < months.expires
+    late = State(reads=(Read(MONDAY - 60 * 24 * HOUR, MONDAY - 24 * HOUR),))
+    young = next_step(Track("h", resolution="hour"), late, MONDAY)
+    assert young is not None
+    assert young.expires > days.expires
+
+
+def test_what_mailgun_has_forgotten_is_not_asked_for() -> None:
+    track = Track("h", resolution="hour", start=MONDAY - 100 * 24 * HOUR)
+    assert due(track, State(), MONDAY) == [(MONDAY - 60 * 24 * HOUR, MONDAY)]
+
+
+def test_a_step_takes_as_many_buckets_as_their_rows_allow() -> None:
+    state = State(facts={"rows_a_bucket": 25_000.0})
+    step = next_step(Track("h", resolution="hour"), state, MONDAY)
+    assert step is not None
+    assert step.until - step.start == 10 * HOUR
+
+
+def test_final_buckets_are_never_asked_for_again() -> None:
+    state = State(reads=(Read(MONDAY - 60 * 24 * HOUR, MONDAY),))
+    assert due(Track("h", resolution="hour"), state, MONDAY) == []
+
+
+def test_a_track_that_fails_keeps_what_was_complete_and_the_others_go_on(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    server, client = serving(models(NOW))
+    archive.track("days", by="domain", start="2026-10-01")
+    archive.track("hours", by="domain", resolution="hour")
+    server.faults.append(Fault("truncated", times=1, after=2, path="metrics"))
+    with pytest.warns(mg.MgframeWarning, match="hours: failed"):
+        synced = archive.sync(client=client)
+    failed = synced.table.set_index("track")["error"]
+    assert not synced.ok
+    assert (failed["days"], failed["hours"] != "") == ("", True)
+    assert archive.table("hours").state.kind == "failed"
+    assert archive.sync(client=client).ok
+    assert archive.table("hours").state.covered[0][1] == pd.Timestamp(NOW).floor("h")
+
+
+def test_where_every_track_fails_it_is_an_error(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    server, _ = serving(models(NOW))
+    archive.track("days", "delivered", by="domain")
+    archive.track("hours", "delivered", by="domain", resolution="hour")
+    wrong = mg.Client("key-of-another", base_url=server.url, clock=lambda: NOW, retries=0)
+    with pytest.raises(mg.AuthenticationError):
+        archive.sync(client=wrong)
+    assert len(server.requests) == 1, "a wrong key is tried once, not once a track"
+    said = archive.table("days").state.said
+    assert "401" in said["error"]
+    assert "key-of-another" not in str(said)
+
+
+@pytest.mark.parametrize("years", [-2, 3])
+def test_a_clock_that_jumps_is_told_and_nothing_is_kept_or_lost(
+    archive: mg.Archive, serving: Account, models: Any, years: int
+) -> None:
+    server, client = serving(models(NOW))
+    archive.track("days", by="domain", start="2026-10-01")
+    archive.sync(client=client)
+    before = rows_of(archive, "days")
+    astray = NOW.replace(year=NOW.year + years)
+    wrong = mg.Client("key-simulated", base_url=server.url, clock=lambda: astray, retries=0)
+    with pytest.raises(mg.MgframeError, match="clock"):
+        archive.sync(client=wrong)
+    pd.testing.assert_frame_equal(rows_of(archive, "days"), before)
+    assert archive.sync(client=client).ok
+
+
+def test_an_answer_that_lost_a_domain_loses_nothing(
+    archive: mg.Archive, serving: Account, monkeypatch: pytest.MonkeyPatch, models: Any
+) -> None:
+    _, client = serving(Model(seed=3, domains=2, days=90, now=NOW))
+    archive.track("days", by="domain", start="2026-11-01")
+    archive.sync(client=client)
+    before = rows_of(archive, "days")
+    later = NOW + timedelta(days=1)
+    whole = Model(seed=3, domains=2, days=91, now=later)
+    gone = before.index.unique("domain")[0]
+    from mgframe.archiving import syncing
+
+    fetched = syncing.run
+    monkeypatch.setattr(syncing, "run", lambda *asked: fetched(*asked).drop(gone, level="domain"))
+    with pytest.warns(mg.MgframeWarning, match=f"lacks .* rows that held counts .{gone}"):
+        archive.sync(client=serving(whole)[1])
+    kept = rows_of(archive, "days")
+    pd.testing.assert_frame_equal(
+        kept.xs(gone, level="domain"), before.xs(gone, level="domain"), check_freq=False
+    )
+    assert archive.table("days").state.reads[-1].doubted
+    monkeypatch.undo()
+    archive.sync(
+        client=serving(Model(seed=3, domains=2, days=91, now=later + timedelta(hours=1)))[1]
+    )
+    assert not archive.table("days").state.reads[-1].doubted
+    assert len(rows_of(archive, "days").xs(gone, level="domain")) == 16
+
+
+def test_invented_numbers_never_join_real_ones(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    from dataclasses import replace
+
+    archive.track("days", by="domain", start="2026-11-01")
+    table = archive.table("days")
+    table.note(replace(table.state, simulated=False))
+    with pytest.raises(mg.ArchiveError, match="keeps a live account"):
+        archive.sync(client=serving(models(NOW))[1])
+
+
+def test_a_past_view_is_read_only(archive: mg.Archive, serving: Account, models: Any) -> None:
+    archive.track("days", by="domain")
+    archive.when = pd.Timestamp("2026-11-01", tz="UTC")
+    with pytest.raises(mg.QueryError, match="read only"):
+        archive.sync(client=serving(models(NOW))[1])
+
+
+def test_nothing_to_sync_is_an_error_that_says_what_to_do(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    client = serving(models(NOW))[1]
+    with pytest.raises(mg.QueryError, match=r"archive\.track"):
+        archive.sync(client=client)
+    archive.track("mine", by="domain", api="none")
+    with pytest.raises(mg.QueryError, match="import_frame"):
+        archive.sync("mine", client=client)
+    with pytest.raises(mg.QueryError, match="did you mean 'mine'"):
+        archive.sync("min", client=client)
+
+
+def test_the_summary_survives_csv(archive: mg.Archive, serving: Account, models: Any) -> None:
+    archive.track("days", by="domain", start="2026-11-01")
+    synced = archive.sync(client=serving(models(NOW))[1], progress=False)
+    assert "15 rows new" in str(synced)
+    assert "15 rows new" in synced._repr_html_()
+    assert "days,2026-11-01" in synced.table.to_csv(index=False)
