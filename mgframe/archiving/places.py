@@ -17,12 +17,12 @@ CATALOGUE = "catalogue"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Place:
     """The root of an archive; `options` are the object store's, and are never shown."""
 
     root: str
-    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_local(self) -> bool:
@@ -39,6 +39,8 @@ class Place:
             return visible(self.root)
         parts = urlsplit(self.root)
         return visible(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+
+    __repr__ = __str__
 
 
 def read_place(path: object, options: Mapping[str, str] | None) -> Place:

@@ -33,6 +33,11 @@ class Store:
         self.place: Place = read_place(path, storage_options)
         self.when: pd.Timestamp | None = None
 
+    def __repr__(self) -> str:
+        """Return where it lies."""
+        past = "" if self.when is None else f" as of {self.when:%Y-%m-%d %H:%M} UTC"
+        return f"mg.Archive({str(self.place)!r}){past}"
+
     @property
     def tracks(self) -> dict[str, Track]:
         """The tracks by name; empty where there is no archive yet."""

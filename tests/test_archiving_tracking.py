@@ -1,0 +1,147 @@
+"""A track is checked before it is kept, and stays what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mgframe as mg
+from mgframe.archiving.places import read_place
+from mgframe.archiving.tables import opened
+from mgframe.archiving.tracks import Track
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> mg.Archive:
+    return mg.Archive(tmp_path / "history")
+
+
+def test_a_track_comes_back_as_it_was_made(archive: mg.Archive) -> None:
+    archive.track(
+        "hours", ["delivered", "bounced"], by=["domain", "tag"], resolution="hour",
+        where={"domain": ["a.com", "b.com"], "tag": mg.contains("news")},
+        regions=["us", "eu"], subaccounts=True, start="2026-01-01",
+    )  # fmt: skip
+    again = mg.Archive(archive.place.root).tracks["hours"]
+    assert again == archive.tracks["hours"]
+    assert again.levels == ["region", "domain", "tag"]
+    assert again.where["tag"] == {"contains": ["news"]}
+
+
+def test_the_same_track_twice_is_one(archive: mg.Archive) -> None:
+    for _ in range(2):
+        archive.track("days", by="domain", where={"domain": ("a.com",)})
+    assert list(archive.tracks) == ["days"]
+    assert opened(archive.place, "catalogue").version == 1
+
+
+def test_another_track_of_the_same_name_is_refused_and_the_first_stays(archive: mg.Archive) -> None:
+    archive.track("days", by="domain")
+    with pytest.raises(mg.QueryError, match=r"'domain'\], not \['ip'\].*'days-2'"):
+        archive.track("days", by="ip")
+    assert archive.tracks["days"].by == ("domain",)
+
+
+@pytest.mark.parametrize(
+    "name", ["../up", "a/b", "C:\\x", "", ".", "Hours", "catalogue", "a" * 64, 7, None, "-x", "a b"]
+)
+def test_a_name_that_is_a_path_or_no_name_is_refused(archive: mg.Archive, name: Any) -> None:
+    with pytest.raises(mg.QueryError, match="name="):
+        archive.track(name)
+    assert not Path(archive.place.root).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"by": ["domain", "ip", "tag"]}, "takes 2"),
+        ({"counts": "deliverd"}, "did you mean 'delivered'"),
+        ({"by": "ip", "counts": "accepted"}, "accepted"),
+        ({"resolution": "week"}, "resolution must be"),
+        ({"api": "metric"}, "did you mean 'metrics'"),
+        ({"api": "stats", "by": ["domain", "ip"]}, "needs api='metrics'"),
+        ({"api": "stats", "regions": ["eu"]}, "needs api='metrics'"),
+        ({"api": "stats", "where": {"domain": "a.com"}}, "needs api='metrics'"),
+        ({"api": "stats", "by": "domain", "where": {"ip": "1.2.3.4"}}, "takes any filter"),
+        ({"api": "stats", "counts": ["opend"]}, "did you mean 'opened'"),
+        ({"where": {"tag": "jo@example.org"}}, "names an address"),
+        ({"where": {"tag": mg.contains("jo@example.org")}}, "names an address"),
+        ({"start": "soon"}, "no date"),
+        ({"regions": ["asia"]}, "knows only us, eu"),
+    ],
+)
+def test_what_the_api_cannot_answer_is_refused_when_the_track_is_made(
+    archive: mg.Archive, arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(mg.QueryError, match=said):
+        archive.track("days", **arguments)
+    assert archive.tracks == {}
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(mg.ArchiveError, match=r"not empty \(it holds 'thesis.tex'\)"):
+        mg.Archive(tmp_path).track("days")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_is_no_place_for_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b")
+    with pytest.raises(mg.ConfigurationError, match="is a file"):
+        mg.Archive(tmp_path / "x.csv")
+    with pytest.raises(mg.ConfigurationError, match="folder or an object store"):
+        mg.Archive(None)  # type: ignore[arg-type]
+
+
+def test_an_address_is_shown_without_credentials() -> None:
+    place = read_place("s3://key:secret@bucket/mail?token=x", {"aws_secret_access_key": "secret"})
+    assert str(place) == "s3://bucket/mail"
+    assert repr(place) == str(place)
+    assert "secret" not in repr(mg.Archive("s3://key:secret@bucket/mail"))
+
+
+def test_an_archive_of_a_newer_format_is_not_touched(archive: mg.Archive) -> None:
+    archive.track("days")
+    log = Path(archive.place.root) / "catalogue" / "_delta_log"
+    newest = sorted(log.glob("*.json"))[-1]
+    newest.write_text(newest.read_text().replace('\\"format\\": 1', '\\"format\\": 2'))
+    with pytest.raises(mg.ArchiveError, match="newer than this mgframe"):
+        archive.track("hours")
+
+
+def test_a_missing_library_is_named_with_its_extra(
+    archive: mg.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    with pytest.raises(mg.ConfigurationError, match=r"pip install 'mgframe\[archive\]'"):
+        archive.track("days")
+
+
+def test_two_who_make_tracks_at_once_both_have_theirs(
+    archive: mg.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mgframe.archiving import stores
+
+    other = mg.Archive(archive.place.root)
+    make: Callable[..., Any] = stores.created
+
+    def interrupted(*arguments: Any) -> Any:
+        monkeypatch.setattr(stores, "created", make)
+        table = make(*arguments)
+        other.track("theirs")
+        return table
+
+    archive.track("first")
+    monkeypatch.setattr(stores, "created", interrupted)
+    archive.track("mine")
+    assert list(archive.tracks) == ["first", "theirs", "mine"]
+
+
+def test_a_track_is_plain_json() -> None:
+    track = Track("x", by=("domain",), where={"domain": ["a.com"]})
+    assert Track.from_json("x", track.to_json()) == track
