@@ -6,20 +6,26 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 def watched(done: Iterator[T], total: int, progress: bool | None) -> Iterable[T]:
     """Return `done`, with a bar around it where it is wanted."""
+    shown = bar(total, "request", progress, around=done)
+    return done if shown is None else shown
+
+
+def bar(total: int, unit: str, progress: bool | None, around: Iterator[T] | None = None) -> Any:
+    """Return a bar, around an iterator or to be moved by hand; None where none is wanted."""
     if not (somebody_watches() if progress is None else progress):
-        return done
+        return None
     with warnings.catch_warnings():
         # tqdm.auto warns in a notebook without ipywidgets; its text bar is good enough there.
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
-    return tqdm(done, total=total, unit="request", leave=False)
+    return tqdm(around, total=total, unit=unit, leave=False)
 
 
 def somebody_watches() -> bool:

@@ -29,7 +29,7 @@ from mgframe.errors import (
 )
 from mgframe.framing import complete_until, is_simulated, meta_of
 from mgframe.planning import client_of, run
-from mgframe.progress import Watch, somebody_watches
+from mgframe.progress import Watch, bar
 from mgframe.timespan import floor, json_time, read_moment
 
 #: Clocks may differ so much; beyond it nobody can tell which buckets are complete.
@@ -98,17 +98,17 @@ def sync(
     archive.refuse_past()
     runs = [_Run(archive, track, client) for track in _chosen(archive, names)]
     with ExitStack() as stack:
-        bar = _bar(runs, progress)
-        if bar is not None:
-            stack.callback(bar.close)
+        shown = bar(sum(turn.buckets() for turn in runs), "bucket", progress)
+        if shown is not None:
+            stack.callback(shown.close)
         while waiting := [(step, r) for r in runs if (step := r.upcoming()) is not None]:
             step, turn = min(waiting, key=lambda pair: pair[0].expires)
             turn.take(step)
             if isinstance(turn.error, AuthenticationError | TransportError):
                 _give_up(runs, turn.error)
-            if bar is not None:
-                bar.set_description(step.track.name)
-                bar.update(size(step.track, [step.span]))
+            if shown is not None:
+                shown.set_description(step.track.name)
+                shown.update(size(step.track, [step.span]))
     return _told([turn.finish() for turn in runs], [turn.error for turn in runs])
 
 
@@ -124,15 +124,6 @@ def _chosen(archive: Store, names: str | Iterable[str] | None) -> list[Track]:
     if not chosen:
         raise QueryError(f"{archive.place} has no track to sync; archive.track(...) makes one")
     return chosen
-
-
-def _bar(runs: list[_Run], progress: bool | None) -> Any:
-    """Return a progress bar over buckets, where somebody watches."""
-    if not (somebody_watches() if progress is None else progress):
-        return None
-    from tqdm.auto import tqdm
-
-    return tqdm(total=sum(turn.buckets() for turn in runs), unit="bucket", leave=False)
 
 
 def _give_up(runs: list[_Run], error: MgframeError) -> None:
