@@ -90,13 +90,7 @@ class Query:
 
     def is_silent(self) -> bool:
         """Whether only providers are asked about that report no complaints."""
-        return any(
-            predicate["attribute"] in PROVIDER_LEVELS
-            and predicate["comparator"] == "="
-            and len(without_feedback_loop(texts)) == len(texts)
-            for predicate in self.predicates
-            for texts in [[value["value"] for value in predicate["values"]]]
-        )
+        return name_silent_alone(self.predicates)
 
     def chunks(self) -> list[tuple[str, ...]]:
         """Return the counts of each request: as few requests as the limit of counts allows."""
@@ -154,6 +148,17 @@ class Query:
         # shows as a row that comes twice, and all pages are asked anew.
         first = "time" if self.timed else next(iter(self.keys), "")
         return {"sort": f"{first}:asc" if first else "", "skip": skip, "limit": self.page}
+
+
+def name_silent_alone(predicates: Iterable[Predicate]) -> bool:
+    """Return whether a filter lets through only providers that report no complaints."""
+    return any(
+        predicate["attribute"] in PROVIDER_LEVELS
+        and predicate["comparator"] == "="
+        and len(without_feedback_loop(texts)) == len(texts)
+        for predicate in predicates
+        for texts in [[value["value"] for value in predicate["values"]]]
+    )
 
 
 def _names_all(predicate: Predicate, key: str) -> bool:

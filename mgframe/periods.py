@@ -40,7 +40,7 @@ from mgframe.timespan import (
 _RULES: Final = {"D": "day", "W": "week", "M": "month", "Q": "quarter", "Y": "year"}
 
 #: Which buckets fit into a period without a rest.
-_FITS: Final = {
+FITS: Final = {
     "day": ("hour", "day"),
     "week": ("hour", "day", "week"),
     "month": ("hour", "day", "month"),
@@ -171,15 +171,22 @@ def local_days(
             f"local_days needs hours, but the frame has {width}s, which are cut in "
             f"{times_of(frame).tz}; fetch resolution='hour'"
         )
-    times = times_of(frame).tz_convert(zone)
+    times = local_hours(times_of(frame), zone)
+    days = _longer_buckets(frame, times, "day", partial=partial, until=until, skipna=skipna)
+    return with_meta(days, {**meta_of(days), "tz": str(zone)})
+
+
+def local_hours(hours: pd.DatetimeIndex, zone: tzinfo) -> pd.DatetimeIndex:
+    """Return hours in a zone, else raise :class:`QueryError` where its days cut them in two."""
+    times = hours.tz_convert(zone)
     offsets = times.tz_localize(None) - times.tz_convert("UTC").tz_localize(None)
     if (offsets % pd.Timedelta(hours=1) != pd.Timedelta(0)).any():
         raise QueryError(
-            f"tz={tz!r} is not a whole number of hours from UTC, so Mailgun's hours cannot be cut "
-            "at its midnight; choose a zone on the full hour, or stay in UTC with resample('D')"
+            f"tz={str(zone)!r} is not a whole number of hours from UTC, so Mailgun's hours cannot "
+            "be cut at its midnight; choose a zone on the full hour, or stay in UTC with "
+            "resample('D')"
         )
-    days = _longer_buckets(frame, times, "day", partial=partial, until=until, skipna=skipna)
-    return with_meta(days, {**meta_of(days), "tz": str(zone)})
+    return times
 
 
 def _longer_buckets(
@@ -216,14 +223,14 @@ def _longer_buckets(
 
 def _refuse_rest(width: str, period: str) -> None:
     """Raise :class:`FrameError` where buckets do not fit into a period."""
-    if width in _FITS[period]:
+    if width in FITS[period]:
         return
     why = (
         f"a {width} lies in two {period}s at the edges"
         if width == "week"
         else f"nothing says how a {width}'s counts fall on its {period}s"
     )
-    finer = " or ".join(f"{name}s" for name in _FITS[period] if name in ("hour", "day"))
+    finer = " or ".join(f"{name}s" for name in FITS[period] if name in ("hour", "day"))
     raise FrameError(f"{width}s cannot be resampled to {period}s: {why}; fetch {finer}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgframe.archiving.reading import frame
 from mgframe.archiving.stores import Store
 from mgframe.archiving.syncing import sync
 from mgframe.archiving.tracking import track
@@ -37,3 +38,4 @@ class Archive(Store):
 
     track = track
     sync = sync
+    frame = frame

@@ -96,6 +96,24 @@ class Table:
                 file_pruning_predicate=f"period >= '{first}' AND period <= '{last}'"
             )
 
+    def unreported(self, counts: Sequence[str], first: str = "", last: str = "~") -> list[str]:
+        """Return the counts that some row of the periods does not report, by the table's log."""
+        with told(self.where, "reading"):
+            files = self.delta.get_add_actions(flatten=True)
+            periods = files.column("partition.period").to_pylist()
+            inside = [i for i, period in enumerate(periods) if first <= period <= last]
+            nulls = {n: f"null_count.{n}" for n in counts}
+            told_of = set(files.schema.names)
+            return [
+                name
+                for name, column in nulls.items()
+                if inside
+                and (
+                    column not in told_of
+                    or any(files.column(column)[i].as_py() != 0 for i in inside)
+                )
+            ]
+
     def append(self, rows: Any, state: State) -> Table:
         """Add rows (an Arrow table) and return the new version."""
         lake = library("deltalake")

@@ -43,7 +43,8 @@ class Track:
     @property
     def levels(self) -> list[str]:
         """The keys of its frames."""
-        return [*(["region"] if self.regions else []), *(self.by or ("account",))]
+        regions = ["region"] if self.regions else []
+        return [*regions, *self.by] or ["account"]
 
     def question(self, client: Client, start: pd.Timestamp, until: pd.Timestamp) -> Question:
         """Return the question for the buckets from `start` to `until` (exclusive)."""

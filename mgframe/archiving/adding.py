@@ -1,0 +1,198 @@
+"""Sums of a table's rows, made in DuckDB, as dense arrays: buckets by key combinations.
+
+A cell of the answer is a sum over parts: the table's buckets in it, times the combinations of keys
+that it adds over. A part has a row, or it has none and is 0 where the bucket was read without
+doubt. Where any part is unknown, so is the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from mgframe.archiving.buckets import Buckets
+from mgframe.archiving.libraries import told
+from mgframe.archiving.scanning import named
+from mgframe.errors import QueryError
+from mgframe.filtering import Predicate
+from mgframe.summing import Booleans, Integers
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: More rows than this are no frame but a mistake: hours by keys of thousands.
+_MOST_ROWS: Final = 50_000_000
+#: The name of the view of a table's rows.
+ROWS: Final = "rows"
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Key combinations, in order, and for each count the sums by bucket and combination."""
+
+    keys: dict[str, list[str]]
+    counts: dict[str, Integers]
+    unknown: dict[str, Booleans]
+
+    @property
+    def size(self) -> int:
+        """How many key combinations there are."""
+        return len(next(iter(self.keys.values())))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is added up: the keys that are kept and those that are added over, counts and filter.
+
+    `silent` are the counts that some rows do not report, by the starts of the table's buckets in
+    which no row does: there nobody's count is known.
+    """
+
+    keys: tuple[str, ...]
+    dropped: tuple[str, ...]
+    counts: tuple[str, ...]
+    predicates: tuple[Predicate, ...] = ()
+    silent: Mapping[str, pd.DatetimeIndex] = field(default_factory=dict)
+
+
+def add(
+    connection: duckdb.DuckDBPyConnection, where: str, wanted: Wanted, buckets: Buckets
+) -> Sums:
+    """Return the sums over the rows of the view :data:`ROWS`."""
+    with told(where, "reading"):
+        return _Adding(connection, wanted, buckets).sums()
+
+
+class _Adding:
+    """One sum: the statements and what they share."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, wanted: Wanted, buckets: Buckets
+    ) -> None:
+        self._connection, self._wanted, self._buckets = connection, wanted, buckets
+        self._unknown = buckets.unknown()
+        self._keys = named(wanted.keys)
+        conditions = [_condition(predicate) for predicate in wanted.predicates]
+        times = [buckets.kept[0], buckets.kept[-1]] if len(buckets.kept) else [None, None]
+        self._filter = " AND ".join(['"time" BETWEEN ? AND ?', *(text for text, _ in conditions)])
+        self._values = [*times, *(value for _, values in conditions for value in values)]
+
+    def sums(self) -> Sums:
+        connection, wanted = self._connection, self._wanted
+        connection.register("calendar", self._buckets.table())
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE combos AS SELECT *, row_number() OVER () - 1 AS combo "
+            f"FROM ({self._combos()})",
+            self._values,
+        )
+        combos = connection.execute("SELECT * FROM combos ORDER BY combo").fetchnumpy()
+        keys = {name: list(combos[name]) for name in wanted.keys}
+        size = len(combos["combo"])
+        _refuse_large(len(self._buckets.starts) * size)
+        rows = self._rows().fetchnumpy()
+        return self._dense(keys, size, np.asarray(combos["parts"]), rows)
+
+    def _combos(self) -> str:
+        """Return the query of the combinations that are kept, and of how many parts each has."""
+        wanted = self._wanted
+        parts = f"count(DISTINCT ({named(wanted.dropped)}))" if self._counts_parts else "1"
+        source = f'FROM "{ROWS}" WHERE {self._filter}'
+        if not wanted.keys:
+            return f"SELECT {parts} AS parts {source} HAVING count(*) > 0"
+        return f"SELECT {self._keys}, {parts} AS parts {source} GROUP BY ALL ORDER BY {self._keys}"
+
+    @property
+    def _counts_parts(self) -> bool:
+        """Whether it matters how many parts a sum has: where some have no row and are unknown."""
+        return bool(self._wanted.dropped) and bool(self._unknown.any())
+
+    def _rows(self) -> Any:
+        """Return the sums of what has rows."""
+        wanted = self._wanted
+        is_sum = wanted.dropped or self._buckets.longer
+        counts = ", ".join(map(_sum if is_sum else _plain, wanted.counts))
+        lacking = "count(*) FILTER (NOT known)" if is_sum else "CAST(NOT known AS BIGINT)"
+        group = " GROUP BY ALL" if is_sum else ""
+        keys = f"{self._keys}, " if wanted.keys else ""
+        joined = f"JOIN combos USING ({self._keys})" if wanted.keys else "CROSS JOIN combos"
+        return self._connection.execute(
+            f"SELECT place, combo, sums.* EXCLUDE (place{', ' * bool(keys)}{self._keys}) FROM ("
+            f"SELECT place, {keys}{lacking} AS lacking, {counts} "
+            f'FROM "{ROWS}" JOIN calendar USING (time) WHERE {self._filter} AND place >= 0{group}'
+            f") AS sums {joined}",
+            self._values,
+        )
+
+    def _dense(
+        self, keys: dict[str, list[str]], size: int, parts: Integers, rows: dict[str, Any]
+    ) -> Sums:
+        """Return the sums of all buckets and combinations, those without rows as well."""
+        shape = (len(self._buckets.starts), size)
+        place, combo = (np.asarray(rows[name], dtype="int64") for name in ("place", "combo"))
+        seen = np.zeros(shape, np.int64)
+        seen[place, combo] = rows["lacking"]
+        lost = seen < self._unknown[:, np.newaxis] * parts[np.newaxis, :]
+        counts, unknown = {}, {}
+        for name in self._wanted.counts:
+            counts[name], unknown[name] = np.zeros(shape, np.int64), lost.copy()
+            counts[name][place, combo] = np.ma.filled(rows[name], 0)
+            unknown[name][place, combo] |= np.ma.getmaskarray(rows[name])
+            unknown[name][self._silent(name)] = True
+        return Sums(
+            keys or {"account": ["account"] * size},
+            {name: values.ravel() for name, values in counts.items()},
+            {name: values.ravel() for name, values in unknown.items()},
+        )
+
+    def _silent(self, name: str) -> Integers:
+        """Return the buckets of which a part has rows, none of which reports the count."""
+        times = self._wanted.silent.get(name)
+        if times is None:
+            return np.zeros(0, np.int64)
+        place = self._buckets.place[self._buckets.kept.isin(times)]
+        return np.unique(place[place >= 0])
+
+
+def _sum(name: str) -> str:
+    return (
+        f'CAST(CASE WHEN count("{name}") = count(*) THEN sum("{name}") END AS BIGINT) AS "{name}"'
+    )
+
+
+def _plain(name: str) -> str:
+    return f'"{name}"'
+
+
+def _condition(predicate: Predicate) -> tuple[str, list[str]]:
+    """Return a predicate as SQL with marks, and what stands for the marks."""
+    key, values = predicate["attribute"], [value["value"] for value in predicate["values"]]
+    comparator = predicate["comparator"]
+    if comparator.endswith("contains"):
+        text = " OR ".join([f'contains("{key}", ?)'] * len(values))
+    else:
+        text = f'"{key}" IN ({", ".join("?" * len(values))})'
+    return (f"NOT ({text})" if comparator in ("!=", "not contains") else f"({text})"), values
+
+
+def _refuse_large(rows: int) -> None:
+    if rows > _MOST_ROWS:
+        raise QueryError(
+            f"the frame would have {rows:,} rows; ask for fewer keys in by=, for longer buckets or "
+            "a shorter window, or ask archive.sql() or archive.to_dask()"
+        )
+
+
+def silent_times(
+    connection: duckdb.DuckDBPyConnection, where: str, counts: Sequence[str]
+) -> dict[str, pd.DatetimeIndex]:
+    """Return for each count the table's buckets that have rows, none of which reports it."""
+    if not counts:
+        return {}
+    known = ", ".join(f'count("{name}") AS "{name}"' for name in counts)
+    with told(where, "reading"):
+        found = connection.execute(f'SELECT time, {known} FROM "{ROWS}" GROUP BY time').df()
+    return {name: pd.DatetimeIndex(found["time"][found[name] == 0]) for name in counts}
