@@ -48,14 +48,15 @@ class Sums:
 class Wanted:
     """What is added up: the keys that are kept and those that are added over, counts and filter.
 
-    `silent` are the counts that some rows do not report, by the starts of the table's buckets in
-    which no row does: there nobody's count is known.
+    `lacking` are the counts that some rows do not report, `silent` the starts of the table's
+    buckets in which no row at all does: there nobody's count is known.
     """
 
     keys: tuple[str, ...]
     dropped: tuple[str, ...]
     counts: tuple[str, ...]
     predicates: tuple[Predicate, ...] = ()
+    lacking: tuple[str, ...] = ()
     silent: Mapping[str, pd.DatetimeIndex] = field(default_factory=dict)
 
 
@@ -114,18 +115,24 @@ class _Adding:
         """Return the sums of what has rows."""
         wanted = self._wanted
         is_sum = wanted.dropped or self._buckets.longer
-        counts = ", ".join(map(_sum if is_sum else _plain, wanted.counts))
-        lacking = "count(*) FILTER (NOT known)" if is_sum else "CAST(NOT known AS BIGINT)"
+        counts = ", ".join(self._sum(name) if is_sum else f'"{name}"' for name in wanted.counts)
+        unread = "count(*) FILTER (NOT known)" if is_sum else "CAST(NOT known AS BIGINT)"
         group = " GROUP BY ALL" if is_sum else ""
         keys = f"{self._keys}, " if wanted.keys else ""
         joined = f"JOIN combos USING ({self._keys})" if wanted.keys else "CROSS JOIN combos"
         return self._connection.execute(
             f"SELECT place, combo, sums.* EXCLUDE (place{', ' * bool(keys)}{self._keys}) FROM ("
-            f"SELECT place, {keys}{lacking} AS lacking, {counts} "
+            f"SELECT place, {keys}{unread} AS unread, {counts} "
             f'FROM "{ROWS}" JOIN calendar USING (time) WHERE {self._filter} AND place >= 0{group}'
             f") AS sums {joined}",
             self._values,
         )
+
+    def _sum(self, name: str) -> str:
+        """Return the sum of a count, which is unknown where a part of it is."""
+        known = f'CASE WHEN count("{name}") = count(*) THEN sum("{name}") END'
+        total = known if name in self._wanted.lacking else f'sum("{name}")'
+        return f'CAST({total} AS BIGINT) AS "{name}"'
 
     def _dense(
         self, keys: dict[str, list[str]], size: int, parts: Integers, rows: dict[str, Any]
@@ -134,7 +141,7 @@ class _Adding:
         shape = (len(self._buckets.starts), size)
         place, combo = (np.asarray(rows[name], dtype="int64") for name in ("place", "combo"))
         seen = np.zeros(shape, np.int64)
-        seen[place, combo] = rows["lacking"]
+        seen[place, combo] = rows["unread"]
         lost = seen < self._unknown[:, np.newaxis] * parts[np.newaxis, :]
         counts, unknown = {}, {}
         for name in self._wanted.counts:
@@ -155,16 +162,6 @@ class _Adding:
             return np.zeros(0, np.int64)
         place = self._buckets.place[self._buckets.kept.isin(times)]
         return np.unique(place[place >= 0])
-
-
-def _sum(name: str) -> str:
-    return (
-        f'CAST(CASE WHEN count("{name}") = count(*) THEN sum("{name}") END AS BIGINT) AS "{name}"'
-    )
-
-
-def _plain(name: str) -> str:
-    return f'"{name}"'
 
 
 def _condition(predicate: Predicate) -> tuple[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from mgframe.archiving.spans import Span, united, without
+from mgframe.archiving.spans import Span, without
 from mgframe.archiving.states import State
 from mgframe.archiving.tracks import Track
 from mgframe.errors import QueryError, suggestion, warn
@@ -128,8 +128,7 @@ def read_buckets(track: Track, state: State, asked: Asked) -> Buckets | None:
         whole = (starts >= start) & (bucket_ends(starts, width) <= until)
         starts, place = _without_edges(starts, place, np.asarray(whole))
         _warn_of_none(starts, width, start, until)
-    doubted = united(read.span for read in state.reads if read.doubted)
-    known = _inside(kept, without(state.covered, doubted))
+    known = _inside(kept, state.known)
     found = Buckets(width, starts, kept, place, known, until, width != track.resolution)
     _warn_of_gaps(track, without([(start, until)], state.covered))
     return found

@@ -113,7 +113,8 @@ def frame(
     2026-10-01 00:00:00+00:00 Gmail               326478     324411
                               Yahoo               123364     122064
     """
-    track, table = archive.named(name), archive.table(name)
+    track = archive.named(name)
+    table = archive.table_of(track)
     asked = Asked(start, end, last, period, tz, resolution, partial)
     question = read_question(track, table, counts, by, where)
     buckets = read_buckets(track, table.state, asked)
@@ -250,7 +251,9 @@ def _sums(track: Track, table: Table, question: Question, buckets: Buckets) -> S
         scan(connection, table, ROWS, *periods)
         lacking = table.unreported(question.counts, *periods)
         silent = silent_times(connection, table.where, lacking)
-        wanted = Wanted(keys, question.dropped, question.counts, question.predicates, silent)
+        wanted = Wanted(
+            keys, question.dropped, question.counts, question.predicates, tuple(lacking), silent
+        )
         sums = add(connection, table.where, wanted, buckets)
     if question.is_whole and not sums.size:
         _warn_of_nothing(question)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from mgframe.archiving.libraries import library, told
@@ -29,10 +30,9 @@ def scan(
         _scan_remote(connection, table, view, first, last)
         return
     files = table.files(first, last)
-    listed = ", ".join(_quoted(file) for file in files)
     # A file that was written before a column was added does not have it.
     rows = (
-        f" UNION ALL BY NAME SELECT * FROM read_parquet([{listed}], union_by_name = true, "
+        f" UNION ALL BY NAME SELECT * FROM read_parquet([{listed(files)}], union_by_name = true, "
         "hive_partitioning = false)"
     )
     with told(table.where, "reading"):
@@ -67,9 +67,10 @@ def _scan_remote(
         )
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"
+def listed(texts: Iterable[str]) -> str:
+    """Return texts as a list in SQL."""
+    escaped = (text.replace("'", "''") for text in texts)
+    return ", ".join(f"'{text}'" for text in escaped)
 
 
 def named(columns: object, prefix: str = "") -> str:

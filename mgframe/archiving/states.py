@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mgframe.archiving.spans import Read, Span, moment, united
+from mgframe.archiving.spans import Read, Span, moment, united, without
 from mgframe.errors import ArchiveError
 from mgframe.timespan import json_time
 
@@ -39,6 +39,11 @@ class State:
     def covered(self) -> list[Span]:
         """The spans that were read, in order."""
         return united(read.span for read in self.reads)
+
+    @property
+    def known(self) -> list[Span]:
+        """The spans in which what has no row is 0: those that were read without doubt."""
+        return without(self.covered, [read.span for read in self.reads if read.doubted])
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON."""

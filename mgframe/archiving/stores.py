@@ -71,7 +71,12 @@ class Store:
         QueryError, ArchiveError
             No such track; nothing had been kept at that moment.
         """
-        table = opened(self.place, self.named(name).name)
+        return self.table_of(self.named(name))
+
+    def table_of(self, track: Track) -> Table:
+        """Return the table of a track of this archive, as it was at `when`."""
+        name = track.name
+        table = opened(self.place, name)
         if self.when is None:
             return table
         for version, state in table.history():

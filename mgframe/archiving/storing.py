@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -101,6 +101,7 @@ def _kept_once(
         periods = [period_of(moment, track.resolution) for moment in span]
         scan(connection, table, "old files", *periods)
         with told(table.where, "comparing"):
+            connection.register("read", _table_of(table.state.known))
             _compare(connection, track, came, counts, known, span, replacing)
             kept = _summary(connection, table, track)
             state = state_after(table.state, kept)
@@ -153,6 +154,11 @@ def _compare(
     fell = " OR ".join(f'{v} < old."{n}"' for n, v in value.items())
     silent = " AND ".join(f'coalesce(came."{n}", 0) = 0' for n in counts)
     spoke = " OR ".join(f'coalesce(old."{n}", 0) > 0' for n in counts)
+    # The Metrics API has no rows of zeros: those of a frame are filled in, and need no room.
+    zeros = " AND ".join(f'came."{n}" = 0' for n in counts)
+    new = f" AND ({zeros}) IS NOT TRUE" if track.api == "metrics" else ""
+    if not replacing:  # what has no row is known to be 0 where it was read
+        new += " AND NOT EXISTS (FROM read WHERE came.time >= start AND came.time < until)"
     connection.execute(
         'CREATE OR REPLACE TEMP TABLE old AS SELECT * FROM "old files" '
         "WHERE time >= ? AND time < ?",
@@ -163,13 +169,20 @@ def _compare(
         + ", ".join(f'CAST({v} AS BIGINT) AS "{n}"' for n, v in value.items())
         + f", strftime(came.time, '{PARTS[track.resolution]}') AS period"
         + f", old.time IS NOT NULL AS known, old.time IS NOT NULL AND ({fell}) AS fell "
-        + f"FROM came LEFT JOIN old USING ({same}) WHERE old.time IS NULL OR (({changed}) "
+        + f"FROM came LEFT JOIN old USING ({same}) WHERE (old.time IS NULL{new}) OR (({changed}) "
         + (f"AND NOT (({silent}) AND ({spoke})))" if replacing else ")")
         + f" ORDER BY period, {named(track.levels)}, time"
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE lost AS SELECT old.* FROM old LEFT JOIN came USING ({same}) "
         f"WHERE ({spoke}) AND (came.time IS NULL OR ({silent})) AND {str(replacing).lower()}"
+    )
+
+
+def _table_of(spans: Sequence[Span]) -> pd.DataFrame:
+    starts, ends = ([span[i] for span in spans] for i in (0, 1))
+    return pd.DataFrame(
+        {"start": pd.DatetimeIndex(starts, tz="UTC"), "until": pd.DatetimeIndex(ends, tz="UTC")}
     )
 
 

@@ -96,6 +96,13 @@ class Table:
                 file_pruning_predicate=f"period >= '{first}' AND period <= '{last}'"
             )
 
+    @property
+    def rows(self) -> int:
+        """How many rows it has, by its log."""
+        with told(self.where, "reading"):
+            files = self.delta.get_add_actions(flatten=True)
+            return sum(files.column("num_records").to_pylist())
+
     def unreported(self, counts: Sequence[str], first: str = "", last: str = "~") -> list[str]:
         """Return the counts that some row of the periods does not report, by the table's log."""
         with told(self.where, "reading"):
