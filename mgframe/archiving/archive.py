@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from mgframe.archiving.finding import as_of, find
+from mgframe.archiving.importing import import_frame
 from mgframe.archiving.reading import frame
+from mgframe.archiving.selecting import sql
 from mgframe.archiving.stores import Store
 from mgframe.archiving.syncing import sync
 from mgframe.archiving.tracking import track
@@ -39,3 +42,7 @@ class Archive(Store):
     track = track
     sync = sync
     frame = frame
+    find = find
+    as_of = as_of
+    sql = sql
+    import_frame = import_frame

@@ -1,0 +1,169 @@
+"""`Archive.find` and `Archive.as_of`: which track answers a question, and what was known when."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import TypeVar
+
+import pandas as pd
+
+from mgframe.archiving.buckets import WIDTHS, fits
+from mgframe.archiving.reading import counts_of, read_question
+from mgframe.archiving.stores import Store
+from mgframe.archiving.tables import Table
+from mgframe.archiving.tracks import Track
+from mgframe.errors import FrameError, QueryError, suggestion
+from mgframe.filtering import Where
+from mgframe.metrics_asking import read_counts
+from mgframe.summing import names_in
+from mgframe.timespan import Moment, read_moment
+from mgframe.vocabulary import ALL_COUNTS, KEYS, RESOLUTIONS
+
+AStore = TypeVar("AStore", bound=Store)
+
+
+def find(
+    archive: Store,
+    *,
+    by: str | Iterable[str] = (),
+    counts: str | Iterable[str] | None = None,
+    where: Where | None = None,
+    resolution: str = "day",
+) -> str:
+    """Return the name of the smallest track that :meth:`Archive.frame` can answer a question from.
+
+    Parameters
+    ----------
+    by : str or iterable of str, default ()
+        The keys of the frame; without any, the whole account.
+    counts : str or iterable of str, optional
+        Counts or rates that it needs; by default whatever the track has.
+    where : mapping, optional
+        A filter; its keys must be the track's too.
+    resolution : {"hour", "day", "week", "month", "quarter", "year"}, default "day"
+        The width of its buckets. Days of a time zone are made of hours: ask for those.
+
+    Returns
+    -------
+    str
+        Of the tracks with these keys (or more, but no `tag` to sum over), these counts, no filter
+        of their own, and buckets that add up to the resolution: the one with the fewest rows for a
+        stretch of time, or the first of those that hold nothing yet.
+
+    Raises
+    ------
+    QueryError
+        An argument is wrong, or no track can; the message has the call that would keep one.
+
+    Examples
+    --------
+    >>> import tempfile, mgframe as mg
+    >>> archive = mg.Archive(tempfile.mkdtemp())
+    >>> archive.track("hours", by=["domain", "recipient_provider"], resolution="hour")
+    >>> archive.track("days", by="domain")
+    >>> archive.find(by="domain", resolution="week")
+    'days'
+    >>> archive.find(by="recipient_provider", resolution="week")
+    'hours'
+    """
+    if resolution not in WIDTHS:
+        raise QueryError(
+            f"resolution={resolution!r} must be one of {', '.join(map(repr, WIDTHS))}"
+            f"{suggestion(resolution, WIDTHS)}"
+        )
+    keys = names_in(by, argument="by")
+    able = [
+        (_size(track, table), track.name)
+        for track in archive.tracks.values()
+        if not track.where and fits(track.resolution, resolution)
+        for table in [archive.table_of(track)]
+        if _answers(track, table, keys, counts, where)
+    ]
+    if not able:
+        raise QueryError(_what_would(archive, keys, counts, where, resolution))
+    return min(able, key=lambda pair: pair[0])[1]
+
+
+def _answers(
+    track: Track,
+    table: Table,
+    keys: list[str],
+    counts: str | Iterable[str] | None,
+    where: Where | None,
+) -> bool:
+    try:
+        question = read_question(track, table, counts, keys, where)
+    except (QueryError, FrameError):
+        return False
+    if counts is None:  # not the track of countries, whose deliveries are all unknown
+        return not any(KEYS[key].lacks for key in question.dropped)
+    return set(question.counts) <= set(counts_of(table) or _to_come(track))
+
+
+def _to_come(track: Track) -> Iterable[str]:
+    """Return the counts that a track will have when it is synced."""
+    if track.api != "metrics":
+        return ALL_COUNTS if track.counts is None else ()
+    return read_counts(track.counts, track.by)
+
+
+def _size(track: Track, table: Table) -> tuple[float, int, int]:
+    """Return how large a track is: rows for an hour of time; where none are kept, as it is said."""
+    hours = sum((until - start) / pd.Timedelta(hours=1) for start, until in table.state.covered)
+    rows = table.rows / hours if hours else float("inf")
+    return rows, -RESOLUTIONS.index(track.resolution), len(track.levels)
+
+
+def _what_would(
+    archive: Store,
+    keys: list[str],
+    counts: str | Iterable[str] | None,
+    where: Where | None,
+    resolution: str,
+) -> str:
+    needed = list(dict.fromkeys([*(key for key in keys if key != "account"), *(where or ())]))
+    width = resolution if resolution in RESOLUTIONS else "day"
+    said = "" if counts is None else f", {counts if isinstance(counts, str) else [*counts]!r}"
+    said += f", by={needed!r}" if needed else ""
+    kept = ", ".join(archive.tracks) or "nothing yet"
+    return (
+        f"no track of {archive.place} gives {resolution}s by {', '.join(needed) or 'account'}"
+        f" (it keeps {kept}); archive.track('NAME'{said}, resolution={width!r}) would keep it"
+    )
+
+
+def as_of(archive: AStore, when: Moment) -> AStore:
+    """Return the archive as it was known at a moment: read only, with the frames of that time.
+
+    Parameters
+    ----------
+    when : str or datetime
+        The moment, by the account's clock; a naive one is UTC, a bare date its first moment.
+
+    Returns
+    -------
+    Archive
+        The same tracks, each as the last sync or import up to that moment left it. A window such as
+        ``last="30d"`` ends there too.
+
+    Raises
+    ------
+    QueryError
+        `when` is no moment.
+    ArchiveError
+        On reading: nothing of the track had been kept at that moment.
+
+    Examples
+    --------
+    >>> import tempfile, mgframe as mg
+    >>> archive, client = mg.Archive(tempfile.mkdtemp()), mg.demo()
+    >>> archive.track("days", "delivered", start="2026-11-01")
+    >>> synced = archive.sync(client=client)
+    >>> past = archive.as_of(client.now())
+    >>> past.frame("days").equals(archive.frame("days"))
+    True
+    """
+    past = copy.copy(archive)
+    past.when = read_moment(when, argument="when")
+    return past

@@ -1,0 +1,274 @@
+"""`Archive.import_frame`: a table of the user's own into a track."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pandas as pd
+
+from mgframe.archiving.spans import Read, Span, read_again, without
+from mgframe.archiving.states import State
+from mgframe.archiving.stores import Store
+from mgframe.archiving.storing import Kept, keep
+from mgframe.archiving.tables import Table
+from mgframe.archiving.tracks import Track, lag_hours, read_track
+from mgframe.checking import check_frame
+from mgframe.errors import ArchiveError, FrameError, QueryError
+from mgframe.framing import (
+    complete_until,
+    is_simulated,
+    key_levels,
+    meta_of,
+    resolution_of,
+    times_of,
+)
+from mgframe.timespan import Moment, bucket_ends, floor, read_moment
+from mgframe.vocabulary import KEYS, RESOLUTIONS
+
+_COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+#: Columns of a table that are no counts.
+_TAKEN: Final = frozenset({"time", "period", *KEYS})
+#: Levels that no bucket of an account has.
+_DERIVED: Final = frozenset({"total", "age", "as_of_age"})
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did: rows that are new, rows that were changed or filled in, and the rest."""
+
+    track: str
+    added: int
+    changed: int
+    left: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return (
+            f"{self.track}: {self.added:,} rows new, {self.changed:,} changed, "
+            f"{self.left:,} left as they were"
+        )
+
+
+def import_frame(
+    archive: Store,
+    name: str,
+    frame: pd.DataFrame,
+    *,
+    overwrite: bool = False,
+    until: Moment | None = None,
+) -> Imported:
+    """Keep a frame of the user's own: an export of the control panel, a table of a warehouse.
+
+    Parameters
+    ----------
+    name : str
+        A track with the frame's keys and resolution; one that is not there is made of them, and is
+        then filled by imports alone.
+    frame : DataFrame
+        A frame of counts by hours, days or months of UTC; :func:`mgframe.as_frame` makes one of a
+        table. It is taken as all there is of its buckets: a key without a row was 0.
+    overwrite : bool, default False
+        Replace what is kept. Otherwise only what is unknown is filled in: buckets that were never
+        read, and counts that are NA. NA never takes the place of a count.
+    until : str or datetime, optional
+        Until when (exclusive) buckets are complete; from attrs where left out. Others are not kept.
+
+    Returns
+    -------
+    Imported
+        `added`, `changed`, `left`: rows.
+
+    Raises
+    ------
+    QueryError
+        The track has other keys or another resolution; or the archive is of the past.
+    FrameError
+        It is no frame, it has no complete bucket, or a column's name cannot be kept.
+    ArchiveError
+        It is simulated and the track is live, or the other way around; or the archive cannot be
+        written.
+
+    Examples
+    --------
+    >>> import tempfile, pandas as pd, mgframe as mg
+    >>> table = pd.DataFrame({"date": pd.date_range("2025-03-01", periods=3), "domain": "a.com",
+    ...                       "delivered": [90, 95, 80]})
+    >>> df = mg.as_frame(table, resolution="day", complete_until="2025-03-04")
+    >>> archive = mg.Archive(tempfile.mkdtemp())
+    >>> print(archive.import_frame("panel", df))
+    panel: 3 rows new, 0 changed, 0 left as they were
+    >>> archive.frame("panel")["delivered"].tolist()
+    [90, 95, 80]
+    """
+    archive.refuse_past()
+    width = _check(frame)
+    track = _track_for(archive, name, frame, width)
+    rows = _in_order(frame, track)
+    table = archive.table(track.name)
+    _refuse_names(rows, table)
+    at, simulated = _clock(table, rows, until), is_simulated(rows)
+    spans = _spans(rows, width, min(complete_until(rows, until), floor(at, width)))
+
+    def state_after(state: State, kept: Kept) -> State:
+        _refuse_mixture(table, state, simulated)
+        return replace(
+            state,
+            kind="import",
+            at=at if state.at is None else max(state.at, at),
+            simulated=simulated,
+            reads=_reads(track, state, spans, _told_at(rows) or at, overwrite),
+        )
+
+    _refuse_mixture(table, table.state, simulated)
+    whole = (spans[0][0], spans[-1][1])
+    kept = keep(table, track, rows, whole, state_after, replacing=overwrite)
+    inside = (times_of(rows) < whole[1]).sum()
+    return Imported(name, kept.added, kept.changed, int(inside) - kept.added - kept.changed)
+
+
+# ---------------------------------------------------------------- the frame
+
+
+def _check(frame: pd.DataFrame) -> str:
+    """Return the width of a frame's buckets, which are UTC's and those of a table."""
+    check_frame(frame)
+    times = times_of(frame)
+    if not len(frame) or not len(frame.columns):
+        raise FrameError("the frame has no rows or no counts; there is nothing to import")
+    width = resolution_of(frame)
+    if width not in RESOLUTIONS:
+        raise FrameError(
+            f"the frame has {width}s; a track keeps hours, days or months: import those, and "
+            f"ask archive.frame(..., resolution={width!r}) for longer buckets"
+        )
+    if str(times.tz) != "UTC":
+        raise FrameError(
+            f"the frame's {width}s are cut in {times.tz}, those of an archive in UTC; import hours "
+            "(mg.as_frame makes them UTC), and ask archive.frame(..., tz=...) for local days"
+        )
+    crooked = times[times != times.map(lambda time: floor(time, width))]
+    if len(crooked):
+        raise FrameError(f"the time {crooked[0]} does not begin a {width}")
+    return width
+
+
+def _track_for(archive: Store, name: str, frame: pd.DataFrame, width: str) -> Track:
+    """Return the track of that name; one that is not there is made of the frame."""
+    keys = key_levels(frame)
+    if name not in archive.tracks:
+        archive.add(_track_of(name, frame, keys, width))
+    track = archive.named(name)
+    if set(keys) != set(track.levels) or width != track.resolution:
+        raise QueryError(
+            f"track {name!r} keeps {track.resolution}s by {', '.join(track.levels)}, and the frame "
+            f"has {width}s by {', '.join(keys)}; choose another name, or bring the frame to these "
+            "(df.mg.sum, df.mg.resample)"
+        )
+    return track
+
+
+def _track_of(name: str, frame: pd.DataFrame, keys: list[str], width: str) -> Track:
+    derived = _DERIVED.intersection(keys)
+    if derived:
+        raise FrameError(
+            f"the frame has the level {min(derived)!r}, which no track has; import counts by time "
+            "and keys such as domain"
+        )
+    regions = frame.index.unique("region") if "region" in keys else None
+    return read_track(
+        name,
+        [str(count) for count in frame.columns],
+        by=[key for key in keys if key not in ("account", "region")],
+        where=None,
+        resolution=width,
+        regions=regions,
+        subaccounts=None,
+        api="none",
+        start=None,
+    )
+
+
+def _in_order(frame: pd.DataFrame, track: Track) -> pd.DataFrame:
+    """Return the frame with its levels in the track's order."""
+    levels = ["time", *track.levels]
+    if list(frame.index.names) == levels:
+        return frame
+    ordered = frame.reorder_levels(levels).sort_index()
+    ordered.attrs = frame.attrs
+    return ordered
+
+
+def _refuse_names(frame: pd.DataFrame, table: Table) -> None:
+    """Refuse columns whose names a table cannot have; case alone does not tell two apart."""
+    known = {name.lower(): name for name in table.columns}
+    for name in map(str, frame.columns):
+        if not _COLUMN.fullmatch(name) or name.lower() in _TAKEN:
+            why = "has other signs than letters, digits and '_'"
+            raise FrameError(
+                f"the column {name!r} {'is called as a key' if name.lower() in _TAKEN else why}; "
+                "rename it: df.rename(columns={...})"
+            )
+        if known.setdefault(name.lower(), name) != name:
+            raise FrameError(
+                f"the column {name!r} differs from {known[name.lower()]!r} by case alone; rename it"
+            )
+
+
+# ---------------------------------------------------------------- what is known afterwards
+
+
+def _clock(table: Table, frame: pd.DataFrame, until: Moment | None) -> pd.Timestamp:
+    """Return the account's now: the clock's for a live one, a simulated one's own."""
+    if not is_simulated(frame):
+        return pd.Timestamp.now("UTC").as_unit("us").floor("s")
+    told = _told_at(frame)
+    return table.state.at or told or complete_until(frame, until)
+
+
+def _told_at(frame: pd.DataFrame) -> pd.Timestamp | None:
+    """Return when a frame was fetched, where it was."""
+    told = meta_of(frame).get("fetched_at")
+    return None if told is None else read_moment(told, argument="fetched_at")
+
+
+def _refuse_mixture(table: Table, state: State, simulated: bool) -> None:
+    if state.simulated in (None, simulated):
+        return
+    kinds = {True: "simulated", False: "live"}
+    raise ArchiveError(
+        f"{table.where} keeps a {kinds[not simulated]} account, and this frame is of a "
+        f"{kinds[simulated]} one; take another archive for it"
+    )
+
+
+def _spans(frame: pd.DataFrame, width: str, edge: pd.Timestamp) -> list[Span]:
+    """Return the stretches of complete buckets that have rows, in order."""
+    starts = times_of(frame).unique().sort_values()
+    ends = bucket_ends(starts, width)
+    starts, ends = starts[ends <= edge], ends[ends <= edge]
+    if not len(starts):
+        raise FrameError(
+            f"no {width} of the frame is complete: they are until {edge:%Y-%m-%d %H:%M} UTC, and "
+            f"its first begins {times_of(frame).min():%Y-%m-%d %H:%M}; until= says it otherwise"
+        )
+    begins = [True, *(starts[1:] != ends[:-1])]
+    stops = [*begins[1:], True]
+    return list(zip(starts[begins], ends[stops], strict=True))
+
+
+def _reads(
+    track: Track, state: State, spans: Iterable[Span], at: pd.Timestamp, overwrite: bool
+) -> tuple[Read, ...]:
+    """Return the reads with those of an import.
+
+    What a sync could still see move stays so: it is read again, as if the import had been a sync.
+    """
+    reads, lag = state.reads, lag_hours(track, state.lags)
+    fresh = spans if overwrite else without(spans, state.known)
+    for start, until in fresh:
+        read = Read(start, until, None if track.api == "none" else at)
+        reads = read_again(reads, read, lag, track.resolution)
+    return reads
