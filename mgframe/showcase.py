@@ -142,8 +142,8 @@ def _provider_rates(frame: pd.DataFrame) -> str:
 def _investigated(client: Client) -> tuple[str, FindingView]:
     """Return what went wrong in words, and the first finding with what is behind it."""
     from mgframe.investigation import DEFAULT_LAST, fetch_frames, investigate
+    from mgframe.sheets import wrapped
     from mgframe.showing.findings import show
-    from mgframe.showing.texts import wrapped
 
     frames = fetch_frames(client, {"last": DEFAULT_LAST})
     found = investigate(frames, client=client)

@@ -42,7 +42,7 @@ engaging
 analysis
 methods
 plotting
-settings progress
+settings progress sheets
 exchange
 client
 planning

@@ -15,8 +15,9 @@ from IPython.core.formatters import DisplayFormatter
 
 import mgframe as mg
 from mgframe.investigation import DEFAULT_LAST
+from mgframe.sheets import Sheet, as_text, number
 from mgframe.showing.findings import FindingView, show
-from mgframe.showing.texts import Sheet, as_text, number, numbers_of, points, share, sheet_of
+from mgframe.showing.texts import numbers_of, points, share, sheet_of
 from mgframe.simulator import Model, Server
 from mgframe.unseen import visible
 

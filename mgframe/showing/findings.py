@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import functools
 import io
 from collections.abc import Sequence
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -22,15 +20,8 @@ from mgframe.client import Client
 from mgframe.framing import ATTRS, is_simulated
 from mgframe.investigation import fetch_frames, refuse_window
 from mgframe.planning import client_of
-from mgframe.showing.texts import (
-    NUMBER_HEADS,
-    Sheet,
-    as_text,
-    number,
-    numbers_of,
-    sheet_of,
-    wrapped,
-)
+from mgframe.sheets import Sheet, as_page, as_text, number, wrapped
+from mgframe.showing.texts import NUMBER_HEADS, numbers_of, sheet_of
 from mgframe.timespan import Moment, read_moment
 from mgframe.unseen import visible
 
@@ -85,14 +76,14 @@ class FindingView:
 
     def _repr_html_(self) -> str:
         """Return the page: HTML that fetches nothing, with every name as text."""
-        page: str = _template().render(
+        return as_page(
+            "showing/finding.html",
             sentence=self._sentence(),
             facts=self._facts(),
             picture=base64.b64encode(self._picture()).decode("ascii"),
             sheets=self._sheets(),
             simulated=self.simulated,
         )
-        return page
 
     def _picture(self) -> bytes:
         from matplotlib.figure import Figure
@@ -248,11 +239,3 @@ def _window_of(finding: Row) -> dict[str, Moment]:
         return {}
     first, after = (read_moment(moment, argument="finding=") for moment in window)
     return {"start": first, "end": after - pd.Timedelta(days=1)}
-
-
-@functools.cache
-def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    text = files("mgframe.showing").joinpath("finding.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
