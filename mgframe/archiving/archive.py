@@ -6,6 +6,7 @@ from mgframe.archiving.finding import as_of, find
 from mgframe.archiving.importing import import_frame
 from mgframe.archiving.reading import frame
 from mgframe.archiving.selecting import sql
+from mgframe.archiving.status import status
 from mgframe.archiving.stores import Store
 from mgframe.archiving.syncing import sync
 from mgframe.archiving.tracking import track
@@ -46,3 +47,4 @@ class Archive(Store):
     as_of = as_of
     sql = sql
     import_frame = import_frame
+    status = status

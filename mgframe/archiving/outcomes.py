@@ -83,13 +83,14 @@ class Outcome:
             last = (self.until - pd.Timedelta(hours=1)).strftime("%Y-%m-%d")
             fell = f", {self.fell:,} of them with a lower count" if self.fell else ""
             done = (
-                f"{self.start:%Y-%m-%d} to {last}, {_number(self.requests, 'request')}, "
-                f"{_number(self.added, 'row')} new, {self.changed:,} changed{fell}"
+                f"{self.start:%Y-%m-%d} to {last}, {counted(self.requests, 'request')}, "
+                f"{counted(self.added, 'row')} new, {self.changed:,} changed{fell}"
             )
         return visible("; ".join([f"{self.track}: {done}", *self.troubles]))
 
 
-def _number(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """Return a number of things in words, such as ``1 row`` or ``1,095 rows``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
