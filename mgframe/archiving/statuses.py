@@ -154,9 +154,10 @@ def _problems(one: Standing) -> Iterator[str]:
     if one.expiring:
         expires = one.expires(one.expiring[0][0])
         since = "now" if expires is None or expires <= one.now else f"{expires:{_MOMENT}} UTC"
+        are, them = ("is", "it") if one.count(one.expiring) == 1 else ("are", "them")
         yield (
-            f"Mailgun forgets {_buckets(one, one.expiring)} that {_are(one, one.expiring)} not "
-            f"kept, from {since} on; run sync"
+            f"{_buckets(one, one.expiring)} {are} not kept, and Mailgun forgets {them} from "
+            f"{since} on; run sync"
         )
 
 
@@ -189,7 +190,7 @@ def _kept(one: Standing) -> tuple[str, ...]:
     return (
         one.track.name,
         visible(f"{one.track.resolution}s by {', '.join(one.track.levels)}{filtered}"),
-        _bucket(one, one.first),
+        _bucket(one, one.first)[:10],  # the table has the hour
         _bucket(one, one.last),
         "-" if rows is None else number(rows),
         size_text(_bytes(one)),
@@ -205,10 +206,6 @@ def _stands(one: Standing) -> tuple[str, ...]:
 
 def _buckets(one: Standing, spans: list[Span]) -> str:
     return counted(one.count(spans), one.track.resolution)
-
-
-def _are(one: Standing, spans: list[Span]) -> str:
-    return "is" if one.count(spans) == 1 else "are"
 
 
 def _span(one: Standing, span: Span) -> str:

@@ -39,9 +39,14 @@ class Store:
         return f"mg.Archive({str(self.place)!r}){past}"
 
     @property
+    def is_begun(self) -> bool:
+        """Whether there is an archive at the place."""
+        return exists(self.place, CATALOGUE)
+
+    @property
     def tracks(self) -> dict[str, Track]:
         """The tracks by name; empty where there is no archive yet."""
-        if not exists(self.place, CATALOGUE):
+        if not self.is_begun:
             return {}
         facts = opened(self.place, CATALOGUE).state.facts
         return {name: Track.from_json(name, said) for name, said in facts.items()}
@@ -89,7 +94,7 @@ class Store:
     def begin(self) -> Table:
         """Return the catalogue; make it where there is no archive yet."""
         self.refuse_past()
-        if exists(self.place, CATALOGUE):
+        if self.is_begun:
             return opened(self.place, CATALOGUE)
         self._refuse_foreign()
         return created(self.place, CATALOGUE, [], [], State())

@@ -24,6 +24,7 @@ COMMANDS: Final = (
     Command("fetch", "fetching", "ask any fetch function; CSV, Parquet, JSON lines or a table"),
     Command("plan", "fetching", "show what a fetch would send, and send nothing"),
     Command("report", "reporting", "write a report into one file: the Monday job"),
+    Command("archive", "archiving", "keep what Mailgun forgets: init, track, sync, status ..."),
     Command("investigate", "checking", "what went wrong, in sentences, best first"),
     Command("reconcile", "checking", "do all views of the account agree?"),
     Command("explain", "showing", "say what a count, a rate, a key or an SMTP code means"),
