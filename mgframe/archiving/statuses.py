@@ -11,11 +11,13 @@ import pandas as pd
 from mgframe.archiving.outcomes import counted
 from mgframe.archiving.spans import Span
 from mgframe.archiving.standing import BUCKETS, EXTENTS, Standing
+from mgframe.framing import ATTRS
 from mgframe.sheets import Sheet, as_page, as_text, number, wrapped
 from mgframe.unseen import visible
 from mgframe.vocabulary import RETENTION_DAYS
 
 _TIMES: Final = ("first", "last", "expires", "synced", "start", "until")
+_TEXTS: Final = ("track", "by", "resolution", "result", "error", "count")
 _MOMENT: Final = "%Y-%m-%d %H:%M"
 _BUCKET: Final = {"hour": _MOMENT, "day": "%Y-%m-%d", "month": "%Y-%m"}
 #: So many gaps are told of a track, and so many lags; the tables have all.
@@ -48,12 +50,13 @@ class Status:
     @property
     def table(self) -> pd.DataFrame:
         """A row a track; plain columns that survive Parquet and CSV."""
-        texts = ("track", "by", "resolution", "result", "error")
-        columns = (*texts[:3], "first", "last", *BUCKETS, "expires", *EXTENTS, "lag_hours")
-        rows = [one.row for one in self.standings]
-        table = _frame(rows, (*columns, "synced", *texts[3:]))
+        head = ("track", "by", "resolution", "first", "last")
+        tail = ("expires", *EXTENTS, "lag_hours", "synced", "result", "error")
+        table = _frame([one.row for one in self.standings], (*head, *BUCKETS, *tail))
         whole = dict.fromkeys([*BUCKETS, *EXTENTS], "Int64")
-        return table.astype({**whole, "lag_hours": "float64"})
+        table = table.astype({**whole, "lag_hours": "float64"})
+        table.attrs[ATTRS] = {"simulated": self.simulated}
+        return table
 
     @property
     def gaps(self) -> pd.DataFrame:
@@ -139,7 +142,7 @@ def _frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame
     for name in _TIMES:
         if name in columns:
             table[name] = pd.to_datetime(table[name], utc=True).astype("datetime64[us, UTC]")
-    return table
+    return table.astype({name: "str" for name in _TEXTS if name in columns})
 
 
 # ---------------------------------------------------------------- a track in words
