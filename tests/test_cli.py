@@ -20,6 +20,7 @@ import requests
 import mgframe as mg
 from mgframe import showcase
 from mgframe.cli import main
+from mgframe.cli.archiving import DEEDS
 from mgframe.cli.catalogue import FETCHES, INQUIRIES
 from mgframe.cli.commands import COMMANDS
 from mgframe.simulator import Model, Server
@@ -29,6 +30,7 @@ README = Path(__file__).parent.parent / "README.md"
 #: Help pages with examples: each command, and each function of fetch.
 PAGES = [
     [],
+    *(["archive", name] for name in DEEDS),
     *([command.name] for command in COMMANDS),
     *(["fetch", name] for name in FETCHES),
     *(["plan", name] for name in INQUIRIES),
@@ -224,7 +226,11 @@ def test_every_help_page_explains_each_option_and_has_an_example(
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, marks=pytest.mark.slow) if p[:1] in SLOW else p for p in PAGES],
+    [
+        pytest.param(p, marks=pytest.mark.slow) if p[:1] in SLOW else p
+        for p in PAGES
+        if p[:1] != ["archive"]  # test_cli_archive.py: they need one
+    ],
     ids=" ".join,
 )
 def test_the_examples_of_a_help_page_run(
