@@ -321,11 +321,14 @@ def test_the_past_is_told_as_it_was(kept: mg.Archive, serving: Account) -> None:
     _, client = serving(later)
     kept.sync(client=client)
     assert kept.status("days").table["last"][0] == moment("2026-11-18")
-    past = mg.Archive(kept.place.root)
-    past.when = NOW
+    kept.track("later", by="domain", start="2026-11-10")
+    kept.sync(client=client)
+    past = kept.as_of(NOW)
     assert past.status("days").table["last"][0] == moment("2026-11-15")
     assert past.status("days").table["rows"][0] == 45
     assert past.status().now == NOW
+    later = past.status().table.set_index("track").loc["later"]
+    assert (later["result"], later["rows"]) == ("never synced", 0)
 
 
 # ---------------------------------------------------------------- damage

@@ -56,11 +56,6 @@ def asked(
     return server
 
 
-@pytest.fixture
-def on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-
-
 # ---------------------------------------------------------------- as it should be
 
 
@@ -90,8 +85,8 @@ def test_where_no_terminal_is_success_is_silent(run: Run) -> None:
     assert run("status mail -q") == (0, "", "")
 
 
-@pytest.mark.usefixtures("on_a_terminal")
-def test_on_a_terminal_it_says_what_it_did(run: Run) -> None:
+def test_on_a_terminal_it_says_what_it_did(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert "is an archive now" in run("init mail")[1]
     assert "is an archive already; it keeps nothing yet" in run("init mail")[1]
     assert "keeps days" in run("track mail days --by domain --start 2026-11-01")[1]

@@ -13,7 +13,7 @@ from mgframe.archiving.libraries import told
 from mgframe.archiving.standing import Extent, Standing
 from mgframe.archiving.states import State
 from mgframe.archiving.statuses import Status
-from mgframe.archiving.stores import Store
+from mgframe.archiving.stores import NotYet, Store
 from mgframe.archiving.tables import Table
 from mgframe.archiving.tracks import Track
 from mgframe.errors import ArchiveError
@@ -85,8 +85,10 @@ def _standing(archive: Store, track: Track) -> Standing:
     """Return how a track stands; its moment is not known yet."""
     epoch = pd.Timestamp(0, tz="UTC")
     try:
-        table = archive.table(track.name)
+        table = archive.table_of(track)
         return Standing(track, table.state, _extent(table), epoch)
+    except NotYet:
+        return Standing(track, State(), Extent(), epoch)
     except ArchiveError as error:
         return Standing(track, State(), Extent(rows=None), epoch, str(error))
 

@@ -18,6 +18,10 @@ from mgframe.errors import ArchiveError, QueryError, suggestion
 _TRIES = 20
 
 
+class NotYet(ArchiveError):
+    """Nothing of a track had been kept at the moment that is asked for."""
+
+
 class Store:
     """A place, its catalogue of tracks, and a table for each; `when` is the past it is seen from.
 
@@ -87,9 +91,7 @@ class Store:
         for version, state in table.history():
             if state.at is not None and state.at <= self.when:
                 return opened(self.place, name, version)
-        raise ArchiveError(
-            f"{table.where}: nothing had been kept at {self.when:%Y-%m-%d %H:%M} UTC"
-        )
+        raise NotYet(f"{table.where}: nothing had been kept at {self.when:%Y-%m-%d %H:%M} UTC")
 
     def begin(self) -> Table:
         """Return the catalogue; make it where there is no archive yet."""
