@@ -176,7 +176,8 @@ def test_any_answers_leave_what_a_plain_loop_leaves(archive: mg.Archive, seed: i
             key = (ORIGIN + pd.Timedelta(hours=h), domain)
             old = expected.get(key, (None, None))
             silent = not any(values) and any(old)
-            if not silent:
+            filled_in = values == [0, 0] and key not in expected  # the API has no such row
+            if not silent and not filled_in:
                 expected[key] = tuple(
                     o if v is None else v for v, o in zip(values, old, strict=True)
                 )

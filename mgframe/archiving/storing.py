@@ -169,7 +169,8 @@ def _compare(
         + ", ".join(f'CAST({v} AS BIGINT) AS "{n}"' for n, v in value.items())
         + f", strftime(came.time, '{PARTS[track.resolution]}') AS period"
         + f", old.time IS NOT NULL AS known, old.time IS NOT NULL AND ({fell}) AS fell "
-        + f"FROM came LEFT JOIN old USING ({same}) WHERE (old.time IS NULL{new}) OR (({changed}) "
+        + f"FROM came LEFT JOIN old USING ({same}) WHERE (old.time IS NULL{new}) "
+        + f"OR (old.time IS NOT NULL AND ({changed}) "
         + (f"AND NOT (({silent}) AND ({spoke})))" if replacing else ")")
         + f" ORDER BY period, {named(track.levels)}, time"
     )
