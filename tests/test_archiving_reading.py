@@ -497,6 +497,14 @@ def test_the_smallest_track_that_can_answer_is_found(
         synced.find(**question)
 
 
+def test_a_track_is_not_found_in_the_time_before_it(tmp_path: Path, demo: mg.Client) -> None:
+    archive = mg.Archive(tmp_path / "history")
+    archive.track("account", start="2026-11-10")
+    archive.sync(client=demo)
+    archive.track("days", "delivered", start="2026-11-10")
+    assert archive.as_of("2026-11-17").find(counts="delivered") == "account"
+
+
 def test_the_call_that_would_keep_it_works(tmp_path: Path) -> None:
     archive = mg.Archive(tmp_path / "history")
     asked = {"by": "domain", "counts": ["delivered"], "where": {"ip": "1.2.3.4"}}

@@ -9,11 +9,11 @@ from typing import TypeVar
 import pandas as pd
 
 from mgframe.archiving.buckets import WIDTHS, fits
-from mgframe.archiving.reading import counts_of, read_question
+from mgframe.archiving.questions import counts_of, read_question
 from mgframe.archiving.stores import Store
 from mgframe.archiving.tables import Table
 from mgframe.archiving.tracks import Track
-from mgframe.errors import FrameError, QueryError, suggestion
+from mgframe.errors import ArchiveError, FrameError, QueryError, suggestion
 from mgframe.filtering import Where
 from mgframe.metrics_asking import read_counts
 from mgframe.summing import names_in
@@ -77,12 +77,22 @@ def find(
         (_size(track, table), track.name)
         for track in archive.tracks.values()
         if not track.where and fits(track.resolution, resolution)
-        for table in [archive.table_of(track)]
-        if _answers(track, table, keys, counts, where)
+        for table in [_kept(archive, track)]
+        if table is not None and _answers(track, table, keys, counts, where)
     ]
     if not able:
         raise QueryError(_what_would(archive, keys, counts, where, resolution))
     return min(able, key=lambda pair: pair[0])[1]
+
+
+def _kept(archive: Store, track: Track) -> Table | None:
+    """Return a track's table, None where the archive is of a time before it."""
+    try:
+        return archive.table_of(track)
+    except ArchiveError:
+        if archive.when is None:
+            raise
+        return None
 
 
 def _answers(

@@ -104,13 +104,12 @@ def import_frame(
     [90, 95, 80]
     """
     archive.refuse_past()
-    width = _check(frame)
+    width, simulated = _check(frame), is_simulated(frame)
+    at = _clock(archive, name, frame, until)
+    spans = _spans(frame, width, min(complete_until(frame, until), floor(at, width)))
     track = _track_for(archive, name, frame, width)
-    rows = _in_order(frame, track)
-    table = archive.table(track.name)
-    _refuse_names(rows, table)
-    at, simulated = _clock(table, rows, until), is_simulated(rows)
-    spans = _spans(rows, width, min(complete_until(rows, until), floor(at, width)))
+    rows, table = _in_order(frame, track), archive.table_of(track)
+    _refuse_case(rows, table)
 
     def state_after(state: State, kept: Kept) -> State:
         _refuse_mixture(table, state, simulated)
@@ -138,6 +137,7 @@ def _check(frame: pd.DataFrame) -> str:
     times = times_of(frame)
     if not len(frame) or not len(frame.columns):
         raise FrameError("the frame has no rows or no counts; there is nothing to import")
+    _refuse_names([str(name) for name in frame.columns])
     width = resolution_of(frame)
     if width not in RESOLUTIONS:
         raise FrameError(
@@ -201,16 +201,21 @@ def _in_order(frame: pd.DataFrame, track: Track) -> pd.DataFrame:
     return ordered
 
 
-def _refuse_names(frame: pd.DataFrame, table: Table) -> None:
-    """Refuse columns whose names a table cannot have; case alone does not tell two apart."""
-    known = {name.lower(): name for name in table.columns}
-    for name in map(str, frame.columns):
+def _refuse_names(names: Iterable[str]) -> None:
+    """Refuse columns whose names a table cannot have."""
+    for name in names:
         if not _COLUMN.fullmatch(name) or name.lower() in _TAKEN:
             why = "has other signs than letters, digits and '_'"
             raise FrameError(
                 f"the column {name!r} {'is called as a key' if name.lower() in _TAKEN else why}; "
                 "rename it: df.rename(columns={...})"
             )
+
+
+def _refuse_case(frame: pd.DataFrame, table: Table) -> None:
+    """Refuse columns that only case tells apart from what is kept: DuckDB does not."""
+    known = {name.lower(): name for name in table.columns}
+    for name in map(str, frame.columns):
         if known.setdefault(name.lower(), name) != name:
             raise FrameError(
                 f"the column {name!r} differs from {known[name.lower()]!r} by case alone; rename it"
@@ -220,12 +225,13 @@ def _refuse_names(frame: pd.DataFrame, table: Table) -> None:
 # ---------------------------------------------------------------- what is known afterwards
 
 
-def _clock(table: Table, frame: pd.DataFrame, until: Moment | None) -> pd.Timestamp:
+def _clock(archive: Store, name: str, frame: pd.DataFrame, until: Moment | None) -> pd.Timestamp:
     """Return the account's now: the clock's for a live one, a simulated one's own."""
     if not is_simulated(frame):
         return pd.Timestamp.now("UTC").as_unit("us").floor("s")
-    told = _told_at(frame)
-    return table.state.at or told or complete_until(frame, until)
+    kept = archive.table(name).state.at if name in archive.tracks else None
+    known = [moment for moment in (kept, _told_at(frame)) if moment is not None]
+    return max(known, default=complete_until(frame, until))
 
 
 def _told_at(frame: pd.DataFrame) -> pd.Timestamp | None:

@@ -1,0 +1,232 @@
+"""A table of the user's own in an archive: it fills in what is unknown, and mixes with nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+import mgframe as mg
+from mgframe.archiving.libraries import database
+from mgframe.archiving.scanning import scan
+from mgframe.errors import ArchiveError, FrameError, MgframeWarning, QueryError
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> mg.Archive:
+    return mg.Archive(tmp_path / "history")
+
+
+def days(
+    counts: dict[str, list[int | None]], start: str = "2025-03-01", name: str = "delivered"
+) -> pd.DataFrame:
+    """Return a frame of days by domain, complete to its end."""
+    table = pd.concat(
+        pd.DataFrame(
+            {"date": pd.date_range(start, periods=len(values)), "domain": domain, name: values}
+        )
+        for domain, values in counts.items()
+    )
+    end = pd.Timestamp(start) + pd.Timedelta(days=max(map(len, counts.values())))
+    return mg.as_frame(table, resolution="day", complete_until=end)
+
+
+def table_of(archive: mg.Archive, column: str = "delivered") -> list[list[Any]]:
+    frame = archive.frame("panel", column).mg.wide(column)
+    return [[None if pd.isna(v) else int(v) for v in row] for row in frame.to_numpy(dtype=object)]
+
+
+def test_a_frame_comes_back_as_it_was_given(archive: mg.Archive) -> None:
+    frame = days({"a.com": [5, 6, None], "b.com": [1, 0, 2]})
+    done = archive.import_frame("panel", frame)
+    assert (done.added, done.changed, done.left) == (6, 0, 0)
+    assert str(done) == "panel: 6 rows new, 0 changed, 0 left as they were"
+    assert_frame_equal(archive.frame("panel"), frame)
+    track = archive.named("panel")
+    assert (track.api, track.by, track.resolution) == ("none", ("domain",), "day")
+    assert archive.frame("panel").attrs["mgframe"]["simulated"] is False
+
+
+def test_twice_the_same_changes_nothing(archive: mg.Archive) -> None:
+    frame = days({"a.com": [5, 6]})
+    archive.import_frame("panel", frame)
+    done = archive.import_frame("panel", frame)
+    assert (done.added, done.changed, done.left) == (0, 0, 2)
+
+
+def test_a_window_ends_where_the_imports_do(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": list(range(31))}))
+    assert archive.frame("panel", last="2d")["delivered"].tolist() == [29, 30]
+    assert archive.frame("panel", resolution="month")["delivered"].tolist() == [465]
+
+
+def test_only_what_is_unknown_is_filled_in(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": [5, None]}))
+    done = archive.import_frame("panel", days({"a.com": [7, 7, 7], "b.com": [1, 1, 1]}))
+    # b.com had no row where the days were known, so it was 0 there, and stays so.
+    assert table_of(archive) == [[5, 0], [7, 0], [7, 1]]
+    assert (done.added, done.changed, done.left) == (2, 1, 3)
+
+
+def test_a_count_that_was_never_kept_is_filled_in(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": [5, 6], "b.com": [1, 1]}))
+    archive.import_frame("panel", days({"a.com": [3, 4]}, name="opened"))
+    assert table_of(archive) == [[5, 1], [6, 1]]
+    assert table_of(archive, "opened") == [[3, None], [4, None]]
+
+
+def test_overwriting_replaces_what_is_kept_but_not_by_unknown_counts(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": [5, 6]}))
+    done = archive.import_frame("panel", days({"a.com": [8, None], "b.com": [1, 1]}),
+                                overwrite=True)  # fmt: skip
+    assert table_of(archive) == [[8, 1], [6, 1]]
+    assert (done.added, done.changed) == (2, 1)
+
+
+def test_days_between_those_of_a_frame_stay_unknown(archive: mg.Archive) -> None:
+    first, second = days({"a.com": [5]}), days({"a.com": [6]}, start="2025-03-03")
+    archive.import_frame("panel", pd.concat([first, second]), until="2025-04-01")
+    with pytest.warns(MgframeWarning, match="2025-03-02 00:00 to 2025-03-03 00:00 UTC"):
+        assert table_of(archive) == [[5], [None], [6]]
+
+
+def test_a_bucket_that_is_not_complete_is_not_kept(archive: mg.Archive) -> None:
+    frame = days({"a.com": [5, 6, 7]})
+    archive.import_frame("panel", frame, until="2025-03-03 12:00")
+    assert table_of(archive) == [[5], [6]]
+    bare = frame.copy()
+    bare.attrs = {}
+    with pytest.raises(FrameError, match="until="):
+        archive.import_frame("panel", bare)
+    with pytest.raises(FrameError, match="no day of the frame is complete"):
+        archive.import_frame("panel", frame, until="2025-03-01")
+
+
+def test_what_is_not_over_yet_is_not_kept(archive: mg.Archive) -> None:
+    today = f"{pd.Timestamp.now('UTC') - pd.Timedelta(days=1):%Y-%m-%d}"
+    archive.import_frame("panel", days({"a.com": [5, 6, 7]}, start=today))
+    assert table_of(archive) == [[5]]
+
+
+def test_an_import_fills_in_what_mailgun_forgot(archive: mg.Archive, demo: mg.Client) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync(client=demo)
+    synced = archive.frame("days")
+    longer = mg.metrics("delivered", by="domain", start="2026-10-20", client=demo)
+    archive.import_frame("days", longer.assign(delivered=longer["delivered"] + 1))
+    frame = archive.frame("days")
+    assert frame.attrs["mgframe"]["fetched_at"] == synced.attrs["mgframe"]["fetched_at"]
+    assert_frame_equal(frame.loc["2026-11-01":], synced)
+    earlier = longer.loc[:"2026-10-31"]
+    assert frame.loc[:"2026-10-31", "delivered"].tolist() == (earlier["delivered"] + 1).tolist()
+
+
+def test_what_still_moves_is_synced_again_after_an_import(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-10")
+    frame = mg.metrics("delivered", by="domain", start="2026-11-10", client=demo)
+    archive.import_frame("days", frame.sub(1))
+    reads = archive.table("days").state.reads
+    assert [read.at is None for read in reads] == [True, False]
+    assert reads[0].until == pd.Timestamp("2026-11-13", tz="UTC"), "three days are the lag"
+
+
+def test_simulated_and_live_numbers_never_mix(archive: mg.Archive, demo: mg.Client) -> None:
+    simulated = mg.metrics("delivered", by="domain", last="3d", client=demo)
+    live = days({"a.com": [5]})
+    archive.import_frame("demo", simulated)
+    archive.import_frame("panel", live)
+    with pytest.raises(ArchiveError, match=r"keeps a simulated account.*of a live one"):
+        archive.import_frame("demo", live)
+    with pytest.raises(ArchiveError, match=r"keeps a live account.*of a simulated one"):
+        archive.import_frame("panel", simulated)
+    assert archive.frame("demo").attrs["mgframe"]["simulated"]
+    assert_frame_equal(archive.frame("demo"), simulated)
+
+
+def test_the_past_shows_an_import_only_from_its_moment_on(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": [5]}))
+    at = archive.table("panel").state.at
+    assert at is not None
+    archive.import_frame("panel", days({"a.com": [5, 6]}))
+    assert len(archive.as_of(at + pd.Timedelta(hours=1)).frame("panel")) == 2
+    with pytest.raises(ArchiveError, match="nothing had been kept"):
+        archive.as_of(at - pd.Timedelta(seconds=1)).frame("panel")
+
+
+def test_keys_may_come_in_another_order_and_in_regions(archive: mg.Archive) -> None:
+    table = pd.DataFrame(
+        {"date": "2025-03-01", "region": ["us", "eu"], "domain": ["a.com", "b.com"],
+         "delivered": [1, 2]}
+    )  # fmt: skip
+    frame = mg.as_frame(table, resolution="day", complete_until="2025-03-02")
+    archive.import_frame("panel", frame)
+    turned = frame.reorder_levels(["time", *frame.index.names[:0:-1]]).sort_index()
+    turned.attrs = frame.attrs
+    assert archive.import_frame("panel", turned).left == 2
+    assert archive.frame("panel").index.names == ["time", "region", "domain"]
+
+
+def test_no_address_is_kept(archive: mg.Archive) -> None:
+    table = pd.DataFrame(
+        {"date": "2025-03-01", "tag": ["to jo@example.com", "to al@example.com", "news"],
+         "delivered": [1, 2, 4]}
+    )  # fmt: skip
+    archive.import_frame("panel", mg.as_frame(table, resolution="day", complete_until="2025-03-02"))
+    assert table_of(archive) == [[4, 3]]
+    with database() as connection:
+        scan(connection, archive.table("panel"), "kept")
+        assert connection.execute("SELECT DISTINCT tag FROM kept ORDER BY 1").fetchall() == [
+            ("news",),
+            ("to (address)",),
+        ]
+
+
+def test_a_count_of_ones_own_is_kept_under_its_name(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": [5]}).assign(spam_reports=[2]).astype("Int64"),
+                         until="2025-03-02")  # fmt: skip
+    frame = archive.frame("panel", ["spam_reports", "delivered"])
+    assert frame.to_numpy().tolist() == [[5, 2]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: f.rename(columns={"delivered": 'a"; DROP'}), "other signs than letters"),
+        (lambda f: f.rename(columns={"delivered": "period"}), "called as a key"),
+        (lambda f: f.assign(delivered=pd.array([-1, 2], "Int64")), "negative counts"),
+        (lambda f: f.astype("float64"), "counts are Int64"),
+        (lambda f: f.iloc[:0], "nothing to import"),
+        (lambda f: f[[]], "nothing to import"),
+        (lambda f: f.mg.sum("domain"), "this needs the level 'time'"),
+        (lambda f: f.mg.resample("W", partial=True), "the frame has weeks"),
+        (lambda f: f.tz_convert("Europe/Berlin", level="time"), "cut in Europe/Berlin"),
+        (lambda f: f.reset_index(), "no mgframe frame"),
+    ],
+)
+def test_what_is_no_frame_of_buckets_is_refused(
+    archive: mg.Archive, change: Any, said: str
+) -> None:
+    frame = change(days({"a.com": [5, 6]}))
+    with pytest.raises(FrameError, match=said):
+        archive.import_frame("panel", frame)
+    assert not archive.tracks
+
+
+def test_a_frame_of_other_keys_or_buckets_is_refused(archive: mg.Archive) -> None:
+    frame = days({"a.com": [5]})
+    archive.import_frame("panel", frame)
+    with pytest.raises(QueryError, match="keeps days by domain, and the frame has days by account"):
+        archive.import_frame("panel", frame.rename_axis(index={"domain": "account"}))
+    with pytest.raises(FrameError, match="'Delivered' differs from 'delivered' by case alone"):
+        archive.import_frame("panel", frame.rename(columns={"delivered": "Delivered"}))
+    month = frame.copy()
+    month.attrs = {"mgframe": {**frame.attrs["mgframe"], "resolution": "month"}}
+    with pytest.raises(QueryError, match="the frame has months"):
+        archive.import_frame("panel", month, until="2025-04-01")
+    with pytest.raises(QueryError, match="is no name"):
+        archive.import_frame("../panel", frame)
