@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -40,6 +43,9 @@ def database(memory: str = "512MB") -> duckdb.DuckDBPyConnection:
     connection: duckdb.DuckDBPyConnection = library("duckdb").connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET memory_limit = '{memory}'")
+    # What does not fit goes to a folder that it makes and removes; by default in the current one.
+    spill = Path(tempfile.gettempdir()) / f"mgframe-{secrets.token_hex(8)}"
+    connection.execute("SET temp_directory = ?", [str(spill)])
     connection.execute("SET enable_progress_bar = false")
     return connection
 
