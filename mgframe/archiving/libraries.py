@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _FULL = ("No space left", "os error 28", "Errno 28", "disk quota")
 _CLOSED = ("Permission denied", "Read-only file system", "os error 13", "os error 30")
+_REMOTE = re.compile(r"Generic \w+ error|Unknown scheme")
+#: What an address may hold that opens it, and what a terminal's colours look like.
+_SECRET = re.compile(r"(?i)\b(sig|signature|token|x-amz-\w+)=[^&\s]+")
+_PAINT = re.compile(r"\x1b\[\d*m|↳")
 _NEWER = ("minimum reader version", "minimum writer version", "table features", "Unsupported:")
 
 
@@ -58,7 +63,10 @@ def told(where: str, doing: str) -> Iterator[None]:
     except Exception as error:
         if not _is_theirs(error):
             raise
-        raise ArchiveError(_said(where, doing, str(error))) from error
+        said = ArchiveError(_said(where, doing, str(error)))
+        if _SECRET.search(str(error)):  # a traceback shows the cause too
+            raise said from None
+        raise said from error
 
 
 def _is_theirs(error: Exception) -> bool:
@@ -84,7 +92,21 @@ def _said(where: str, doing: str, text: str) -> str:
             f"{where} was written in a newer table format ({first}); nothing was changed. "
             "pip install -U 'mgframe[archive]'"
         )
+    if _REMOTE.search(text):
+        return (
+            f"{where}: the object store refused {doing} or cannot be reached ({_why(text)}); "
+            "nothing was changed. Check the address, and storage_options= or the environment: "
+            "key, region, endpoint"
+        )
     return (
         f"{where}: {doing} failed, a file is damaged or missing ({first}); nothing was changed. "
         "verify() names what is damaged; take that file from a copy, or import the days again"
     )
+
+
+def _why(text: str) -> str:
+    """Return the end of a chain of errors, which is where a store's own words are."""
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    lines = [_PAINT.sub("", line).strip() for line in text.splitlines()]
+    last = code[1] if code else [line for line in lines if line][-1]
+    return _SECRET.sub(r"\1=...", last)[:300]

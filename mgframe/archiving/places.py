@@ -49,7 +49,7 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
     Raises
     ------
     ConfigurationError
-        It is neither, or is a file.
+        It is neither, is a file, or is an address that holds a password.
     """
     if not isinstance(path, str | os.PathLike) or not str(path).strip():
         raise ConfigurationError(
@@ -58,11 +58,22 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
         )
     text = os.fspath(path)
     if "://" in text and not text.startswith("file://"):
+        _refuse_credentials(text)
         return Place(text, dict(options or {}))
     folder = Path(text.removeprefix("file://")).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"{visible(text)} is a file; an archive is a folder of its own")
     return Place(str(folder), dict(options or {}))
+
+
+def _refuse_credentials(address: str) -> None:
+    """Refuse what an address must not hold, since addresses are shown and stored."""
+    parts = urlsplit(address)
+    if parts.password is not None or parts.query:
+        raise ConfigurationError(
+            f"the address {parts.scheme}://...{visible(parts.path)} holds a password or a query; "
+            "give credentials as storage_options= or in the environment"
+        )
 
 
 def read_name(name: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from mgframe.archiving.libraries import library, told
-from mgframe.archiving.tables import Table
+from mgframe.archiving.tables import Table, in_periods
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,9 +57,7 @@ def _scan_remote(
     """Read from an object store by way of pyarrow, which deltalake lends its connection."""
     library("pyarrow", extra="archive,parquet")
     with told(table.where, "reading"):
-        rows = table.delta.to_pyarrow_dataset(
-            partitions=[("period", ">=", first), ("period", "<=", last)]
-        )
+        rows = table.delta.to_pyarrow_dataset(file_pruning_predicate=in_periods(first, last))
         connection.register(f"{view} files", rows)
         connection.execute(
             f'CREATE OR REPLACE TEMP VIEW "{view}" AS {_shape(table)} UNION ALL BY NAME '

@@ -92,9 +92,7 @@ class Table:
     def files(self, first: str = "", last: str = "~") -> list[str]:
         """Return the files of the periods from `first` to `last`, both included."""
         with told(self.where, "reading"):
-            return self.delta.file_uris(
-                file_pruning_predicate=f"period >= '{first}' AND period <= '{last}'"
-            )
+            return self.delta.file_uris(file_pruning_predicate=in_periods(first, last))
 
     @property
     def rows(self) -> int:
@@ -245,6 +243,11 @@ def created(
         if not exists(place, name):
             raise
     return opened(place, name)
+
+
+def in_periods(first: str, last: str) -> str:
+    """Return the condition that chooses the files of the periods, both included."""
+    return f"period >= '{first}' AND period <= '{last}'"
 
 
 def period_of(moment: pd.Timestamp, resolution: str) -> str:

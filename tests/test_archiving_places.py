@@ -1,0 +1,32 @@
+"""Where an archive lies: what is refused as an address."""
+
+from __future__ import annotations
+
+import pytest
+
+import mgframe as mg
+from mgframe.archiving.libraries import told
+from mgframe.archiving.places import read_place
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://me:hunter2@bucket/mail", "az://box/mail?sv=2024&sig=hunter2"]
+)
+def test_an_address_that_holds_a_password_is_refused_without_showing_it(address: str) -> None:
+    with pytest.raises(mg.ConfigurationError, match="storage_options=") as caught:
+        read_place(address, None)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_address_of_azure_names_its_account() -> None:
+    place = read_place("abfss://box@account.dfs.core.windows.net/mail", None)
+    assert place.table("days") == "abfss://box@account.dfs.core.windows.net/mail/days"
+
+
+def test_what_a_store_says_is_shown_without_what_opens_it() -> None:
+    text = "Generic MicrosoftAzure error\n \x1b[31m↳\x1b[0m GET https://a/b?sv=1&sig=hunter2 failed"
+    with pytest.raises(mg.ArchiveError) as caught, told("az://box/mail", "reading"):
+        raise Exception(text)  # noqa: TRY002
+    assert "(GET https://a/b?sv=1&sig=... failed)" in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
