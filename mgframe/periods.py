@@ -108,6 +108,13 @@ def resample(
     2026-11-02 00:00:00+00:00 a.com          70
     2026-11-09 00:00:00+00:00 a.com          70
     """
+    return _longer_buckets(
+        frame, times_of(frame), read_rule(rule), partial=partial, until=until, skipna=skipna
+    )
+
+
+def read_rule(rule: str) -> str:
+    """Return the period that a rule names, else raise :class:`QueryError`."""
     if not isinstance(rule, str):
         raise QueryError(f"rule={rule!r} must be one of {', '.join(map(repr, _RULES))}")
     if rule not in _RULES:
@@ -116,9 +123,7 @@ def resample(
             f"rule={rule!r} must be 'D' (days), 'W' (weeks), 'M' (months), 'Q' (quarters) or 'Y' "
             f"(years){near}"
         )
-    return _longer_buckets(
-        frame, times_of(frame), _RULES[rule], partial=partial, until=until, skipna=skipna
-    )
+    return _RULES[rule]
 
 
 def local_days(
@@ -201,14 +206,14 @@ def _longer_buckets(
     """Return the sums over periods of the given times, which are the rows' in any zone."""
     require_table(frame)
     width = resolution_of(frame)
-    _refuse_rest(width, period)
+    refuse_rest(width, period)
     if width != period and period in ("month", "quarter", "year"):
         warn_of_uniques([str(n) for n in frame.columns], over_bots=False, over_days=True)
     labels = labels_of(frame, levels_dropped(frame, []))
-    seen = times.unique()
-    labels[0] = bucket_starts(seen, period).take(seen.get_indexer(times)).rename("time")
+    labels[0] = starts_of(times, period)
     groups, index = group_rows(labels)
     sums = add_up(frame, groups, index, skipna=skipna)
+    seen = times.unique()
     if len(frame) and not skipna:
         rows = np.bincount(groups, minlength=len(index))
         sums = sums.mask(_holes(sums, rows, seen, width, period))
@@ -221,7 +226,7 @@ def _longer_buckets(
     return with_meta(sums, meta)
 
 
-def _refuse_rest(width: str, period: str) -> None:
+def refuse_rest(width: str, period: str) -> None:
     """Raise :class:`FrameError` where buckets do not fit into a period."""
     if width in FITS[period]:
         return
@@ -238,8 +243,7 @@ def _holes(
     sums: pd.DataFrame, rows: Integers, seen: pd.DatetimeIndex, width: str, period: str
 ) -> Booleans:
     """Return the cells whose period has a bucket without a row, within what the frame spans."""
-    expected = _buckets_per_period(seen, width, period).reindex(times_of(sums)).to_numpy()
-    lacking = rows < expected
+    lacking = have_holes(times_of(sums), rows, seen, width, period)
     if lacking.any():
         warn(
             f"{lacking.sum()} of {len(sums)} sums lack a bucket that has no row, which is unknown, "
@@ -252,15 +256,40 @@ def _complete_periods(
     sums: pd.DataFrame, seen: pd.DatetimeIndex, width: str, period: str, edge: pd.Timestamp
 ) -> pd.DataFrame:
     """Drop the periods that the frame does not span, or that are not over at the edge."""
-    starts, first = times_of(sums), seen.min()
-    last = min(bucket_ends(seen, width).max(), edge)
-    kept = np.asarray((starts >= first) & (bucket_ends(starts, period) <= last))
+    kept = are_whole(times_of(sums), seen, width, period, edge)
     if not kept.any():
+        last = min(bucket_ends(seen, width).max(), edge)
         warn(
-            f"no {period} is complete between {first} and {last}; partial=True keeps "
+            f"no {period} is complete between {seen.min()} and {last}; partial=True keeps "
             f"incomplete {period}s"
         )
     return with_used_labels(sums[kept])
+
+
+def starts_of(times: pd.DatetimeIndex, period: str) -> pd.DatetimeIndex:
+    """Return the start of the period of each time; each is computed once."""
+    seen = times.unique()
+    return bucket_starts(seen, period).take(seen.get_indexer(times)).rename("time")
+
+
+def have_holes(
+    starts: pd.DatetimeIndex, rows: Integers, seen: pd.DatetimeIndex, width: str, period: str
+) -> Booleans:
+    """Return which periods have fewer rows than buckets, within the first and last time seen."""
+    expected = _buckets_per_period(seen, width, period).reindex(starts).to_numpy()
+    return np.asarray(rows < expected)
+
+
+def are_whole(
+    starts: pd.DatetimeIndex,
+    seen: pd.DatetimeIndex,
+    width: str,
+    period: str,
+    edge: pd.Timestamp,
+) -> Booleans:
+    """Return which periods the times seen span, and are over at the edge."""
+    last = min(bucket_ends(seen, width).max(), edge)
+    return np.asarray((starts >= seen.min()) & (bucket_ends(starts, period) <= last))
 
 
 def _buckets_per_period(seen: pd.DatetimeIndex, width: str, period: str) -> pd.Series[int]:

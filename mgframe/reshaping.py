@@ -151,13 +151,13 @@ def where(frame: pd.DataFrame, /, **keys: Any) -> pd.DataFrame:
     chosen = np.ones(len(frame), dtype=bool)
     for level, values in keys.items():
         labels = frame.index.get_level_values(level)
-        wanted = _values_of(labels, level, values)
+        wanted = values_of(labels, level, values)
         chosen &= labels.isin(wanted)
         _warn_of_absent(labels, level, wanted)
     return with_meta(with_used_labels(frame[chosen]), meta_of(frame))
 
 
-def _values_of(labels: pd.Index, level: str, values: Any) -> list[Any]:
+def values_of(labels: pd.Index, level: str, values: Any) -> list[Any]:
     """Return the values as a list, those of a time level as times in its zone."""
     single = isinstance(values, str | date) or not isinstance(values, Iterable)
     listed = [values] if single else list(values)
