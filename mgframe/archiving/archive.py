@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgframe.archiving.distributing import to_dask
 from mgframe.archiving.finding import as_of, find
 from mgframe.archiving.importing import import_frame
 from mgframe.archiving.reading import frame
@@ -48,3 +49,4 @@ class Archive(Store):
     sql = sql
     import_frame = import_frame
     status = status
+    to_dask = to_dask
