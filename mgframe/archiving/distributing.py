@@ -88,9 +88,9 @@ def to_dask(
     2
     >>> ddf.mg.rates("delivery_rate", by="domain").compute().round(3)
                  domain  delivery_rate
-    0       example.com          0.982
-    1  mail.example.com          0.976
-    2  news.example.com          0.962
+    0  mail.example.com          0.991
+    1  news.example.com          0.984
+    2  shop.example.com          0.991
     """
     frames = library("dask.dataframe", extra=_NEEDS)
     library("pyarrow", extra=_NEEDS)
