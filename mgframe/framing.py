@@ -46,11 +46,11 @@ def meta_of(frame: pd.DataFrame) -> dict[str, Any]:
 
 def with_meta(frame: pd.DataFrame, meta: Mapping[str, Any]) -> pd.DataFrame:
     """Return `frame` with `meta` as its attrs, cut to plain JSON below 2 kB."""
-    frame.attrs = {ATTRS: _bounded(meta)} if meta else {}
+    frame.attrs = {ATTRS: bounded(meta)} if meta else {}
     return frame
 
 
-def _bounded(meta: Mapping[str, Any]) -> dict[str, Any]:
+def bounded(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Shorten long lists and texts first; a hostile rest goes altogether."""
     # Names of ids are of use together or not at all.
     small: dict[str, Any] = {

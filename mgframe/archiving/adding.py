@@ -7,7 +7,7 @@ doubt. Where any part is unknown, so is the sum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,7 +65,36 @@ def add(
 ) -> Sums:
     """Return the sums over the rows of the view :data:`ROWS`."""
     with told(where, "reading"):
-        return _Adding(connection, wanted, buckets).sums()
+        adding = _Adding(connection, wanted, buckets)
+        combos = adding.combine()
+        _refuse_large(len(buckets.starts) * combos.size)
+        return adding.sums(combos)
+
+
+def add_in_parts(
+    connection: duckdb.DuckDBPyConnection,
+    where: str,
+    wanted: Wanted,
+    buckets: Buckets,
+    rows: int,
+) -> Iterator[tuple[Buckets, Sums]]:
+    """Yield the sums of :func:`add` in parts of about that many rows, one after the other."""
+    with told(where, "reading"):
+        combos = _Adding(connection, wanted, buckets).combine()
+        for part in buckets.parts(max(1, rows // max(1, combos.size))):
+            yield part, _Adding(connection, wanted, part).sums(combos)
+
+
+@dataclass(frozen=True)
+class _Combos:
+    """The combinations of keys that are kept, in order, and of how many parts each has."""
+
+    keys: dict[str, list[str]]
+    parts: Integers
+
+    @property
+    def size(self) -> int:
+        return len(self.parts)
 
 
 class _Adding:
@@ -82,9 +111,9 @@ class _Adding:
         self._filter = " AND ".join(['"time" BETWEEN ? AND ?', *(text for text, _ in conditions)])
         self._values = [*times, *(value for _, values in conditions for value in values)]
 
-    def sums(self) -> Sums:
+    def combine(self) -> _Combos:
+        """Find the combinations of keys, and hold them as the table "combos"."""
         connection, wanted = self._connection, self._wanted
-        connection.register("calendar", self._buckets.table())
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE combos AS SELECT *, row_number() OVER () - 1 AS combo "
             f"FROM ({self._combos()})",
@@ -92,10 +121,12 @@ class _Adding:
         )
         combos = connection.execute("SELECT * FROM combos ORDER BY combo").fetchnumpy()
         keys = {name: list(combos[name]) for name in wanted.keys}
-        size = len(combos["combo"])
-        _refuse_large(len(self._buckets.starts) * size)
-        rows = self._rows().fetchnumpy()
-        return self._dense(keys, size, np.asarray(combos["parts"]), rows)
+        return _Combos(keys, np.asarray(combos["parts"]))
+
+    def sums(self, combos: _Combos) -> Sums:
+        """Return the sums of these combinations, which may be those of a longer window."""
+        self._connection.register("calendar", self._buckets.table())
+        return self._dense(combos.keys, combos.size, combos.parts, self._rows().fetchnumpy())
 
     def _combos(self) -> str:
         """Return the query of the combinations that are kept, and of how many parts each has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mgframe.archiving.distributing import to_dask
+from mgframe.archiving.exporting import export
 from mgframe.archiving.finding import as_of, find
 from mgframe.archiving.importing import import_frame
 from mgframe.archiving.reading import frame
@@ -50,3 +51,4 @@ class Archive(Store):
     import_frame = import_frame
     status = status
     to_dask = to_dask
+    export = export

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Final
 
@@ -72,6 +73,18 @@ class Buckets:
         """Return for each bucket how many of its parts were not read, or are doubted."""
         lacking = self.place[~self.known & (self.place >= 0)]
         return np.bincount(lacking, minlength=len(self.starts))
+
+    def parts(self, size: int) -> Iterator[Buckets]:
+        """Yield these buckets in parts of so many, one after the other."""
+        for first in range(0, len(self.starts), size):
+            here = (self.place >= first) & (self.place < first + size)
+            yield replace(
+                self,
+                starts=self.starts[first : first + size],
+                kept=self.kept[here],
+                place=self.place[here] - first,
+                known=self.known[here],
+            )
 
     def table(self) -> pd.DataFrame:
         """Return a row for each bucket of the table: its time, its place, whether it is known."""

@@ -18,7 +18,8 @@ from mgframe.archiving.buckets import Asked, Buckets, read_buckets
 from mgframe.archiving.dask_frames import PERIOD, register
 from mgframe.archiving.libraries import library, told
 from mgframe.archiving.places import Place
-from mgframe.archiving.reading import ACCOUNT, meta_for, read_question
+from mgframe.archiving.questions import ACCOUNT, read_question
+from mgframe.archiving.reading import meta_for
 from mgframe.archiving.stores import Store
 from mgframe.archiving.tables import PARTS, Table
 from mgframe.archiving.tracks import Track

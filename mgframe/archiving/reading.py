@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mgframe.archiving.adding import ROWS, Sums, Wanted, add, silent_times
+from mgframe.archiving.adding import ROWS, Sums, Wanted, add, add_in_parts, silent_times
 from mgframe.archiving.buckets import Asked, Buckets, read_buckets
 from mgframe.archiving.libraries import database
 from mgframe.archiving.questions import ACCOUNT, Question, filters, read_question
@@ -24,6 +24,9 @@ from mgframe.framing import build, empty_frame
 from mgframe.metrics_asking import name_silent_alone
 from mgframe.summing import warn_of_uniques
 from mgframe.timespan import Moment, json_time
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def frame(
@@ -115,12 +118,8 @@ def frame(
     if buckets is None:
         warn(f"track {name!r} holds nothing yet; archive.sync() fetches it")
         return empty_frame(["time", *question.keys], question.counts)
-    warn_of_uniques(
-        question.counts,
-        over_bots="bot" in question.dropped,
-        over_days=buckets.longer and buckets.width in ("month", "quarter", "year"),
-    )
-    meta = _meta(track, table, question, buckets)
+    warn_of_sums(question, buckets)
+    meta = meta_for(track, table, question, buckets)
     if not len(buckets.starts):
         return empty_frame(["time", *question.keys], question.counts, meta=meta)
     sums = _sums(track, table, question, buckets)
@@ -134,22 +133,60 @@ def frame(
 
 
 def _sums(track: Track, table: Table, question: Question, buckets: Buckets) -> Sums:
+    with database() as connection:
+        wanted = _wanted(connection, track, table, question, buckets)
+        sums = add(connection, table.where, wanted, buckets)
+    return _with_silence(question, buckets, sums)
+
+
+def _wanted(
+    connection: duckdb.DuckDBPyConnection,
+    track: Track,
+    table: Table,
+    question: Question,
+    buckets: Buckets,
+) -> Wanted:
+    """Return what is added up, once its rows are the connection's view :data:`ROWS`."""
     periods = [period_of(moment, track.resolution) for moment in buckets.kept[[0, -1]]]
     keys = tuple(key for key in question.keys if key in track.levels)
-    with database() as connection:
-        scan(connection, table, ROWS, *periods)
-        lacking = table.unreported(question.counts, *periods)
-        silent = silent_times(connection, table.where, lacking)
-        wanted = Wanted(
-            keys, question.dropped, question.counts, question.predicates, tuple(lacking), silent
-        )
-        sums = add(connection, table.where, wanted, buckets)
+    scan(connection, table, ROWS, *periods)
+    lacking = table.unreported(question.counts, *periods)
+    silent = silent_times(connection, table.where, lacking)
+    return Wanted(
+        keys, question.dropped, question.counts, question.predicates, tuple(lacking), silent
+    )
+
+
+def _with_silence(question: Question, buckets: Buckets, sums: Sums) -> Sums:
+    """Return the sums with what no row says: an account that sent nothing, a silent provider."""
     if question.is_whole and not sums.size:
         _warn_of_nothing(question)
         sums = _of_nothing(question, buckets)
     if "complained" in sums.unknown and name_silent_alone(question.predicates):
         sums.unknown["complained"][:] = True
     return sums
+
+
+def frames_in_parts(
+    track: Track, table: Table, question: Question, buckets: Buckets, rows: int
+) -> Iterator[pd.DataFrame]:
+    """Yield the frame of a question in parts of about so many rows, in the order of time."""
+    meta = meta_for(track, table, question, buckets)
+    with database() as connection:
+        wanted = _wanted(connection, track, table, question, buckets)
+        for part, found in add_in_parts(connection, table.where, wanted, buckets, rows):
+            sums = _with_silence(question, part, found)
+            if sums.size:
+                yield build(_index(part, sums), _columns(sums), meta=meta)
+
+
+def warn_of_sums(question: Question, buckets: Buckets) -> None:
+    """Warn where unique counts are added over `bot` or over more than seven days."""
+    warn_of_uniques(
+        question.counts,
+        over_bots="bot" in question.dropped,
+        over_days=buckets.longer and buckets.width in ("month", "quarter", "year"),
+    )
 
 
 def _of_nothing(question: Question, buckets: Buckets) -> Sums:
@@ -189,7 +226,7 @@ def _columns(sums: Sums) -> dict[str, Any]:
     }
 
 
-def _meta(track: Track, table: Table, question: Question, buckets: Buckets) -> dict[str, Any]:
+def meta_for(track: Track, table: Table, question: Question, buckets: Buckets) -> dict[str, Any]:
     """Return what attrs say of where the frame comes from."""
     state, starts = table.state, buckets.starts
     assert state.at is not None
