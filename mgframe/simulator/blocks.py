@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mgframe.simulator.account import Domain
 from mgframe.simulator.counters import NOTHING, PRIMITIVES, Facts
+from mgframe.simulator.counting import LATEST, counted_until
 from mgframe.simulator.engagement import engage
 from mgframe.simulator.incidents import Incident
 from mgframe.simulator.seasons import HOURS, first_hour
@@ -24,7 +26,6 @@ _WIDTH: Final = len(PRIMITIVES)
 _KEPT_FACTS: Final = 4_000_000
 _KEPT_WEEKS: Final = 2_500
 _KEPT_DAYS: Final = 40_000
-_GOLDEN: Final = 0.6180339887498949
 Value = TypeVar("Value")
 
 
@@ -63,9 +64,12 @@ class Blocks:
         incidents: Sequence[Incident],
         now: datetime,
         since: Sequence[int],
+        *,
+        late: bool = False,
     ) -> None:
         self._seed, self._incidents, self._since = seed, incidents, np.array(since)
         self._open_hour, self._elapsed = divmod(now.timestamp() / 3600, 1)
+        self._late = late
         self._senders = arranged(domains)
         self._home = {
             domain.index: (row, place)
@@ -78,6 +82,12 @@ class Blocks:
         )
         self._hours = Bounded[NDArray[np.int32]](_KEPT_WEEKS, len)
         self._days = Bounded[NDArray[np.int32]](_KEPT_DAYS, len)
+
+    def at(self, now: datetime) -> Self:
+        """Return the same account's facts up to another clock; what is drawn serves both."""
+        moved = copy.copy(self)
+        moved._open_hour, moved._elapsed = divmod(now.timestamp() / 3600, 1)
+        return moved
 
     def facts(self, domain: int, week: int) -> Facts:
         """Return the facts of a domain's week, lanes as places in ``Domain.lanes``.
@@ -98,21 +108,31 @@ class Blocks:
     def daily(self, domain: int, week: int) -> NDArray[np.int32]:
         """Return the primitives of a domain's week by day."""
         row, place = self._home[domain]
-        days = self._days.get((row, week), lambda: _by_day(self._by_hour(row, week)))
+        known = (row, week, self._clock(week))
+        days = self._days.get(known, lambda: _by_day(self._by_hour(row, week)))
         return np.asarray(days[place])
 
     def _by_hour(self, row: int, week: int) -> NDArray[np.int32]:
         return self._hours.get(
-            (row, week), lambda: _by_domain_and_hour(self._senders[row], self._together(row, week))
+            (row, week, self._clock(week)),
+            lambda: _by_domain_and_hour(self._senders[row], self._together(row, week)),
         )
+
+    def _clock(self, week: int) -> float | None:
+        """Return the clock that a week's facts depend on, None where all of it is counted."""
+        ended = self._open_hour - first_hour(week + 1)
+        counted = ended >= (LATEST if self._late else 0)
+        return None if counted else self._open_hour + self._elapsed
 
     def _together(self, row: int, week: int) -> Facts:
         """Return the facts of some senders' week, none after the clock."""
         _, earlier = self._sent(row, week - 1)
         own, _ = self._sent(row, week)
         together = _joined(earlier, own)
-        now = self._open_hour - first_hour(week)
-        return together if now >= HOURS else _until(together, int(now), self._elapsed)
+        if self._clock(week) is None:
+            return together
+        now = int(self._open_hour - first_hour(week))
+        return counted_until(together, now, self._elapsed, late=self._late)
 
     def _sent(self, row: int, week: int) -> tuple[Facts, Facts]:
         """Return what the mail sent in a week causes in that week and in the next."""
@@ -148,14 +168,3 @@ def _by_domain_and_hour(senders: Senders, facts: Facts) -> NDArray[np.int32]:
 
 def _by_day(hourly: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.asarray(hourly.reshape(len(hourly), 7, 24, _WIDTH).sum(axis=2, dtype=np.int32))
-
-
-def _until(facts: Facts, hour: int, elapsed: float) -> Facts:
-    """Return the facts up to a clock; the open hour holds its share of what the hour will hold."""
-    facts = facts.take(facts.column("hour") <= hour)
-    # Every row rounds at a point of its own, so that many small counts keep their sum; as the
-    # hour passes, a row only grows.
-    point = np.arange(1, len(facts) + 1) * _GOLDEN % 1
-    thinned = np.minimum(np.floor(facts.counts * elapsed + point), facts.counts)
-    seen = np.where(facts.column("hour") == hour, thinned.astype(np.int64), facts.counts)
-    return Facts(facts.codes[seen > 0], seen[seen > 0])

@@ -7,12 +7,13 @@ the account adds up the same facts.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import product
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +123,10 @@ class Model:
         Tag to moment (a naive one is UTC): campaigns that the first domain also sent, once each.
     retention : bool
         Whether buckets older than Mailgun keeps (hours 60 days, days a year) come back as zeros.
+    late : bool
+        Whether what happened is counted late, so that the past is restated: hours that have ended
+        grow, by deliveries and failures for up to 8 hours, by opens, clicks, unsubscribes,
+        complaints and delayed bounces for up to 3 days. See :meth:`at` for a clock that goes on.
 
     Examples
     --------
@@ -142,6 +147,7 @@ class Model:
         incidents: Sequence[Incident] | None = None,
         campaigns: Mapping[str, datetime | str] | None = None,
         retention: bool = True,
+        late: bool = False,
     ) -> None:
         self.seed = seed
         self.now = in_utc(now)
@@ -155,17 +161,33 @@ class Model:
         if incidents is None:
             incidents = [i for i in DEFAULT_INCIDENTS if not names.isdisjoint(i.where["domain"])]
         self.incidents = tuple(incidents)
-        since = [hours_of(self.created_at(domain)) for domain in self.domains]
-        self._blocks = Blocks(seed, self.domains, self.incidents, self.now, since)
+        since = [hours_of(self._added_at(domain)) for domain in self.domains]
+        self._blocks = Blocks(seed, self.domains, self.incidents, self.now, since, late=late)
         self._names = _names_of(self.domains)
         self._lifetimes: dict[int, dict[str, Tally]] = {}
 
+    def at(self, now: datetime) -> Self:
+        """Return the same account as it is at another moment, later or earlier.
+
+        It was created when it was, and what it did before both clocks is the same, apart from what
+        is counted late and what is kept no longer.
+        """
+        moved = copy.copy(self)
+        moved.now = in_utc(now)
+        moved._blocks = self._blocks.at(moved.now)
+        moved._lifetimes = {}
+        return moved
+
     def created_at(self, domain: Domain) -> datetime:
         """Return when a domain was added to the account."""
+        return min(self._added_at(domain), self.now)
+
+    def _added_at(self, domain: Domain) -> datetime:
+        """Return when a domain is added, also where the clock has not come so far."""
         if domain.born is None:
             return self.created
         born = datetime(domain.born.year, domain.born.month, domain.born.day, 9, 12, tzinfo=UTC)
-        return min(max(born, self.created), self.now)
+        return max(born, self.created)
 
     @property
     def subaccounts(self) -> list[str]:

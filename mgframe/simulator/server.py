@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from email.utils import format_datetime
 from types import TracebackType
 from typing import Any, Final, Self
@@ -76,8 +77,13 @@ class Simulator:
         self.faults = FaultQueue()
         self.requests: list[str] = []
         self.bodies: list[Any] = []
-        self._key = key
+        self._key, self._form = key, api
         self._api = Api(model, **api)
+
+    def advance(self, now: datetime) -> None:
+        """Move the account's clock; see :meth:`mgframe.simulator.Model.at`."""
+        self.model = self.model.at(now)
+        self._api = Api(self.model, **self._form)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -228,6 +234,10 @@ class Server:
     def model(self) -> Model:
         """The account."""
         return self.app.model
+
+    def advance(self, now: datetime) -> None:
+        """Move the account's clock: requests from now on are answered as of that moment."""
+        self.app.advance(now)
 
     @property
     def requests(self) -> list[str]:

@@ -403,3 +403,65 @@ def test_three_hundred_domains_start_at_once_and_answer_in_seconds() -> None:
     tally = model.tally(parse_window(model.now, duration="30d"))
     assert time.perf_counter() - started < 30
     assert (tally["accepted"] > 0).all()
+
+
+# ---------------------------------------------------------------- a clock that goes on
+
+
+def test_a_moved_clock_is_the_clock_of_an_account_that_had_it_from_the_start() -> None:
+    then, asked = NOW + timedelta(days=9, minutes=20), parse_window(NOW, duration="30d")
+    moved = Model(7, **SMALL).at(then)
+    afresh = Model(7, domains=SMALL["domains"], days=109, now=then)
+    assert moved.created == afresh.created
+    for by in ([], ["domain", "recipient_provider"], ["tag"]):
+        assert (moved.tally(asked, by=by).counts == afresh.tally(asked, by=by).counts).all()
+
+
+def test_what_is_counted_late_grows_to_what_an_account_without_delay_has() -> None:
+    last_hours = window("2026-11-15T00:00:00", "2026-11-16T08:00:00", "hour")
+    late, whole = (Model(7, late=late) for late in (True, False))
+    seen = [
+        late.at(NOW + timedelta(hours=hours)).tally(last_hours, by=["domain"]).counts
+        for hours in (0, 1, 5, 8, 20, 71, 75)
+    ]
+    for earlier, later in zip(seen, seen[1:], strict=False):
+        assert (later >= earlier).all()
+        assert (later > earlier).any() or later is seen[-1]
+    assert (seen[-1] == whole.tally(last_hours, by=["domain"]).counts).all()
+
+
+def test_deliveries_are_counted_within_eight_hours_and_opens_within_three_days() -> None:
+    past = window("2026-11-14T00:00:00", "2026-11-14T23:00:00", "hour")
+    late, whole = (Model(7, late=late).tally(past) for late in (True, False))
+    for name in ("accepted", "delivered", "temporary_failed", "hard_bounces"):
+        assert (late[name] == whole[name]).all()
+    assert late["unique_opened"].sum() < whole["unique_opened"].sum()
+    settled = window("2026-11-01T00:00:00", "2026-11-13T08:00:00", "hour")
+    late, whole = (Model(7, late=late).tally(settled) for late in (True, False))
+    assert (late.counts == whole.counts).all()
+
+
+def test_days_and_keys_are_late_together() -> None:
+    late, asked = Model(7, late=True), parse_window(NOW, duration="5d")
+    hours = parse_window(NOW, duration="5d", resolution="hour", explicit_resolution=True)
+    by_hour = late.tally(hours).counts[0]
+    by_day = late.tally(asked).counts[0]
+    assert (by_day[:-1].sum(axis=0) + by_day[-1] == by_hour.sum(axis=0)).all()
+    for by in (["domain"], ["recipient_provider"], ["country"]):
+        assert (late.tally(asked, by=by).counts.sum(axis=0) == by_day).all()
+
+
+def test_a_moved_clock_forgets_hours_after_sixty_days() -> None:
+    model, asked = Model(7, late=True), window("2026-11-10", "2026-11-10", "hour")
+    assert model.at(NOW + timedelta(days=60 - 7)).tally(asked)["delivered"].sum() > 0
+    assert model.at(NOW + timedelta(days=70)).tally(asked)["delivered"].sum() == 0
+
+
+def test_mail_of_a_domain_that_is_added_later_does_not_depend_on_the_clock() -> None:
+    later = Model(3, domains=40, days=300)
+    earlier = Model(3, domains=40, days=100, now=NOW - timedelta(days=200)).at(NOW)
+    asked = parse_window(NOW, duration="12d")
+    assert any(domain.born and domain.born > earlier.created.date() for domain in later.domains)
+    assert (
+        later.tally(asked, by=["domain"]).counts == earlier.tally(asked, by=["domain"]).counts
+    ).all()

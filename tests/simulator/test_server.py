@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -259,3 +259,15 @@ def test_the_clock_is_what_the_model_says() -> None:
     later = Model(domains=1, days=10, now=datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC))
     response = Client(Simulator(later)).get(STATS, auth=("api", "key-simulated"))
     assert response.headers["Date"] == "Sat, 02 Jan 2027 03:04:05 GMT"
+
+
+def test_a_server_whose_clock_moves_answers_as_of_then() -> None:
+    past = "/v3/stats/total?event=opened&start=1794614400&end=1794614400&resolution=day"
+    with serve(Model(days=30, late=True)) as server, requests.Session() as session:
+        session.auth = ("api", server.key)
+        before = get(server, session, past)
+        server.advance(server.model.now + timedelta(days=4))
+        after = get(server, session, past)
+    opened = [answer.json()["stats"][0]["opened"]["total"] for answer in (before, after)]
+    assert opened[0] < opened[1]
+    assert after.headers["Date"] == "Fri, 20 Nov 2026 09:30:00 GMT"
