@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgframe.archiving.compacting import compact
 from mgframe.archiving.distributing import to_dask
 from mgframe.archiving.exporting import export
 from mgframe.archiving.finding import as_of, find
@@ -52,3 +53,4 @@ class Archive(Store):
     status = status
     to_dask = to_dask
     export = export
+    compact = compact

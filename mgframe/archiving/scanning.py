@@ -25,7 +25,7 @@ def scan(
 
     It has the table's columns without `period`: time, keys, counts.
     """
-    shape = _shape(table)
+    none = shape(table)
     if not table.place.is_local:
         _scan_remote(connection, table, view, first, last)
         return
@@ -36,12 +36,10 @@ def scan(
         "hive_partitioning = false)"
     )
     with told(table.where, "reading"):
-        connection.execute(
-            f'CREATE OR REPLACE TEMP VIEW "{view}" AS {shape}{rows if files else ""}'
-        )
+        connection.execute(f'CREATE OR REPLACE TEMP VIEW "{view}" AS {none}{rows if files else ""}')
 
 
-def _shape(table: Table) -> str:
+def shape(table: Table) -> str:
     """Return a query of no rows, with the table's columns and types."""
     columns = ", ".join(
         f'CAST(NULL AS {_TYPES[kind]}) AS "{name}"'
@@ -60,7 +58,7 @@ def _scan_remote(
         rows = table.delta.to_pyarrow_dataset(file_pruning_predicate=in_periods(first, last))
         connection.register(f"{view} files", rows)
         connection.execute(
-            f'CREATE OR REPLACE TEMP VIEW "{view}" AS {_shape(table)} UNION ALL BY NAME '
+            f'CREATE OR REPLACE TEMP VIEW "{view}" AS {shape(table)} UNION ALL BY NAME '
             f'SELECT * EXCLUDE (period) FROM "{view} files"'
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +71,19 @@ class Store:
                 f"it keeps {kept}"
             )
         return tracks[name]
+
+    def chosen(self, names: str | Iterable[str] | None) -> list[Track]:
+        """Return the tracks of these names, each once; by default all.
+
+        Raises
+        ------
+        QueryError
+            The archive keeps nothing under one of them.
+        """
+        if names is None:
+            return list(self.tracks.values())
+        wanted = [names] if isinstance(names, str) else dict.fromkeys(names)
+        return [self.named(name) for name in wanted]
 
     def table(self, name: str) -> Table:
         """Return a track's table, as it was at `when`.

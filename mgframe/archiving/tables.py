@@ -259,10 +259,14 @@ def _options(place: Place) -> dict[str, str] | None:
     return dict(place.options) or None
 
 
+def metadata(state: State, version: int) -> dict[str, str]:
+    """Return what a commit says beside its files: the state, and which version it makes."""
+    return {_STATE: json.dumps({"version": version, "state": state.to_json()})}
+
+
 def _properties(state: State, version: int) -> Any:
-    said = json.dumps({"version": version, "state": state.to_json()})
     return library("deltalake").CommitProperties(
-        custom_metadata={_STATE: said}, max_commit_retries=0
+        custom_metadata=metadata(state, version), max_commit_retries=0
     )
 
 
