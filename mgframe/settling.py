@@ -137,14 +137,15 @@ def _lags(names: list[str], lag: str | Mapping[str, str] | None) -> dict[str, in
         name if name in names else count_name(name): span_hours(span, argument="lag")
         for name, span in (lag or {}).items()
     }
-    return {name: _lag_of(name, given) for name in names}
+    return {name: lag_of(name, given) for name in names}
 
 
-def _lag_of(name: str, given: Mapping[str, int]) -> int:
+def lag_of(name: str, given: Mapping[str, int]) -> int:
+    """Return the hours after which a count is final: as given, as its slowest part, or as usual."""
     if name in given:
         return given[name]
     if name not in COUNTS:
         # A column of the user's own may be anything, so it waits as long as the slowest count.
         return ENGAGEMENT_LAG_HOURS
     parts = [part for _, part in COUNTS[name].terms]
-    return max((_lag_of(part, given) for part in parts), default=COUNTS[name].lag)
+    return max((lag_of(part, given) for part in parts), default=COUNTS[name].lag)

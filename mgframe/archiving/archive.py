@@ -7,7 +7,9 @@ from mgframe.archiving.distributing import to_dask
 from mgframe.archiving.exporting import export
 from mgframe.archiving.finding import as_of, find
 from mgframe.archiving.importing import import_frame
+from mgframe.archiving.learning import settling
 from mgframe.archiving.reading import frame
+from mgframe.archiving.restating import restatements
 from mgframe.archiving.selecting import sql
 from mgframe.archiving.status import status
 from mgframe.archiving.stores import Store
@@ -53,4 +55,6 @@ class Archive(Store):
     status = status
     to_dask = to_dask
     export = export
+    restatements = restatements
+    settling = settling
     compact = compact

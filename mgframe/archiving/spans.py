@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mgframe.timespan import floor, json_time, read_moment
@@ -113,3 +115,16 @@ def joined(reads: Iterable[Read]) -> tuple[Read, ...]:
         else:
             found.append(read)
     return tuple(found)
+
+
+def holding(times: pd.DatetimeIndex, spans: Iterable[Span]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return which span holds each time, -1 for none. Spans do not overlap."""
+    spans = list(spans)
+    order = np.argsort(np.array([a.value for a, _ in spans], dtype="int64"), kind="stable")
+    starts = pd.DatetimeIndex([spans[i][0] for i in order], tz="UTC").as_unit("us")
+    untils = pd.DatetimeIndex([spans[i][1] for i in order], tz="UTC").as_unit("us")
+    if not len(spans):
+        return np.full(len(times), -1, dtype="int64")
+    at = np.asarray(starts.searchsorted(times, side="right"), dtype="int64") - 1
+    inside = (at >= 0) & np.asarray(times < untils.take(np.maximum(at, 0)))
+    return np.where(inside, order[np.maximum(at, 0)], -1)
