@@ -15,6 +15,7 @@ from mgframe.archiving.status import status
 from mgframe.archiving.stores import Store
 from mgframe.archiving.syncing import sync
 from mgframe.archiving.tracking import track
+from mgframe.archiving.verifying import verify
 
 
 class Archive(Store):
@@ -57,4 +58,5 @@ class Archive(Store):
     export = export
     restatements = restatements
     settling = settling
+    verify = verify
     compact = compact
