@@ -278,3 +278,20 @@ def test_the_summary_survives_csv(archive: mg.Archive, serving: Account, models:
     assert "15 rows new" in str(synced)
     assert "15 rows new" in synced._repr_html_()
     assert "days,2026-11-01" in synced.table.to_csv(index=False)
+
+
+def test_it_learns_how_long_counts_move_and_reads_again_so_long(
+    archive: mg.Archive, serving: Account
+) -> None:
+    late = Model(seed=3, domains=1, days=30, now=NOW - timedelta(days=10), late=True)
+    server, _ = serving(late)
+    client = mg.Client("key-simulated", base_url=server.url, clock=lambda: server.model.now)
+    archive.track("days", ["delivered", "opened"], by="domain", start="2026-11-01")
+    for day in range(10, -1, -1):
+        server.advance(NOW - timedelta(days=day))
+        archive.sync(client=client)
+    learnt = archive.table("days").state
+    assert learnt.lags_at is not None
+    assert set(learnt.lags) == {"delivered", "opened"}
+    moving = [read for read in learnt.reads if read.at is not None]
+    assert moving[0].start <= pd.Timestamp(NOW) - pd.Timedelta(hours=max(learnt.lags.values()))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from mgframe.archiving.learning import learnt
 from mgframe.archiving.outcomes import Outcome, Synced
 from mgframe.archiving.spans import Read, read_again
 from mgframe.archiving.states import State
@@ -34,6 +35,8 @@ from mgframe.timespan import floor, json_time, read_moment
 
 #: Clocks may differ so much; beyond it nobody can tell which buckets are complete.
 _APART: Final = pd.Timedelta(hours=1)
+#: How much of an error's words is kept.
+_LONGEST: Final = 500
 
 
 def sync(
@@ -226,30 +229,38 @@ class _Run:
 
     def _said(self, outcome: Outcome) -> dict[str, Any]:
         """Return the sync in plain JSON, as it is kept beside the numbers."""
-        error = None if self.error is None else ADDRESS.sub("(address)", str(self.error))[:500]
+        error = None if self.error is None else _clean(self.error)
         return {"started": json_time(self._started), "error": error, **outcome.to_json()}
 
     def finish(self) -> Outcome:
-        """Note how the track's part ended, where its last step did not say it."""
+        """Say how the track's part ended, and learn from it; return what was done."""
+        try:
+            self._end()
+        except Conflict:
+            pass  # another sync has said something newer
+        except MgframeError as error:  # it cannot be read or written: then that is what to say
+            self.error = self.error or error
         if self.error is not None:
-            self._outcome = self._outcome.failed(ADDRESS.sub("(address)", str(self.error)))
-        if self._table is not None and (self.error is not None or not self._asked):
-            self._note()
+            return self._outcome.failed(_clean(self.error))
         return self._outcome
 
-    def _note(self) -> None:
-        table = self._table
-        assert table is not None
-        try:
-            state = table.state
-            kind = "sync" if self.error is None else "failed"
-            table.note(replace(state, kind=kind, said=self._said(self._outcome)))
-        except Conflict:
-            return  # another sync has said something newer
-        except ArchiveError as error:
-            # It cannot be written at all: then this is what there is to say.
-            self.error = self.error or error
-            self._outcome = self._outcome.failed(str(self.error))
+    def _end(self) -> None:
+        if self._table is None:
+            return
+        state = self._table.state
+        if self.error is not None:
+            self._table.note(replace(state, kind="failed", said=self._said(self._outcome)))
+        elif not self._asked:
+            self._table.note(replace(state, kind="sync", said=self._said(self._outcome)))
+        elif state.at is not None:
+            after = learnt(state, self._table, self._track, state.at)
+            if after != state:
+                self._table.note(after)
+
+
+def _clean(error: MgframeError) -> str:
+    """Return an error's words as they may be kept."""
+    return ADDRESS.sub("(address)", str(error))[:_LONGEST]
 
 
 def _now(client: Client) -> pd.Timestamp:

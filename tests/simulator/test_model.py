@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -424,7 +425,7 @@ def test_what_is_counted_late_grows_to_what_an_account_without_delay_has() -> No
         late.at(NOW + timedelta(hours=hours)).tally(last_hours, by=["domain"]).counts
         for hours in (0, 1, 5, 8, 20, 71, 75)
     ]
-    for earlier, later in zip(seen, seen[1:], strict=False):
+    for earlier, later in itertools.pairwise(seen):
         assert (later >= earlier).all()
         assert (later > earlier).any() or later is seen[-1]
     assert (seen[-1] == whole.tally(last_hours, by=["domain"]).counts).all()
