@@ -169,6 +169,14 @@ def test_every_bucket_is_kept_lost_missing_or_new(
     assert one.row["lost"] == len(hours_in(one.lost))
 
 
+def test_after_ten_weeks_without_a_sync_ten_days_of_hours_are_lost() -> None:
+    edge = NOW.floor("h")
+    one = standing(HOURS, Read(edge - 90 * DAY, edge - 70 * DAY))
+    assert one.lost == [(edge - 70 * DAY, edge - 60 * DAY)]
+    assert one.new == [(edge - 60 * DAY, edge)]
+    assert (one.row["missing"], one.row["expiring"]) == (0, 7 * 24)
+
+
 def test_a_gap_says_whether_it_is_lost_for_good_and_until_when_not(archive: mg.Archive) -> None:
     archive.track("hours", resolution="hour")
     reads = (
