@@ -193,6 +193,62 @@ def test_a_damaged_table_is_code_3_of_status_and_code_1_of_sync(begun: Run) -> N
     assert "Traceback" not in err
 
 
+# ---------------------------------------------------------------- verify, compact, export
+
+
+def test_export_writes_the_question_of_its_options(begun: Run) -> None:
+    begun("sync mail --simulated")
+    line = "export mail days news.csv delivered --where domain=news.example.com --last 3d"
+    assert begun(line) == (0, "", NOTE)
+    table = pd.read_csv("news.csv")
+    assert list(table.columns) == ["time", "domain", "delivered", "simulated"]
+    assert table["time"].tolist() == [f"2026-11-{day}T00:00:00Z" for day in (13, 14, 15)]
+    kept = mg.Archive("mail").frame("days", "delivered", last="3d")
+    assert (
+        table["delivered"].tolist()
+        == kept.xs("news.example.com", level="domain")["delivered"].tolist()
+    )
+
+
+def test_export_replaces_a_file_only_where_it_is_told_to(begun: Run) -> None:
+    begun("sync mail --simulated")
+    Path("days.csv").write_text("mine")
+    code, out, err = begun("export mail days days.csv -v")
+    assert (code, out) == (1, "")
+    assert "days.csv is there already" in err
+    assert Path("days.csv").read_text() == "mine"
+    assert begun("export mail days days.csv -v --overwrite")[:2] == (0, "days.csv holds days\n")
+    assert len(pd.read_csv("days.csv")) == 45
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("days out.doc", 2, ".parquet or .csv"),
+        ("dyas out.csv", 2, "did you mean 'days'"),
+        ("days out.csv --by tag", 2, "tag"),
+        ("days nowhere/out.csv", 1, "there is no folder nowhere"),
+        ("days", 2, "path is missing"),
+    ],
+)
+def test_an_export_that_cannot_be_made_writes_nothing(
+    line: str, code: int, told: str, begun: Run
+) -> None:
+    begun("sync mail --simulated")
+    got, out, err = begun(f"export mail {line}")
+    assert (got, out) == (code, "")
+    assert told in err
+    assert [path.name for path in Path.cwd().iterdir()] == ["mail"]
+
+
+def test_the_help_of_export_explains_what_its_docstring_refers_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = help_of(["archive", "export"], capsys)
+    assert "As in" not in text
+    assert "hour|day|week|month|quarter|year" in text
+
+
 # ---------------------------------------------------------------- errors
 
 

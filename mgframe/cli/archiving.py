@@ -21,6 +21,8 @@ from mgframe.unseen import visible_lines
 if TYPE_CHECKING:
     from mgframe.archiving.archive import Archive
 
+_SENTENCES: Final = "by default sentences"
+
 _CODES: Final = """
 
 exit codes, for cron: 0 fine; 1 something failed, or there is no archive; 2 wrong usage; 3 findings:
@@ -29,12 +31,15 @@ last sync failed, a table cannot be read). What went well is told on a terminal,
 
 
 class Deed(NamedTuple):
-    """What can be done with an archive; its options are those of the method of that name."""
+    """What can be done with an archive; its options are those of the method of that name.
+
+    `output` says what it writes by default, where it is asked for its answer, not for its deed.
+    """
 
     help: str
     example: str
     run: Callable[[argparse.Namespace, dict[str, Any]], int]
-    quiet: bool = True
+    output: str = ""
 
 
 def fill_archive(parser: Parser) -> None:
@@ -60,13 +65,13 @@ def _fill_deed(name: str, parser: Parser) -> None:
     add_options(parser, method, skip=("archive",))
     if "client" in inspect.signature(method).parameters:
         add_connection(parser)
-    if deed.quiet:
-        text = "say what was done where no terminal is, too"
-        parser.add_argument("-v", "--verbose", action="store_true", help=text)
-    else:
+    if deed.output:
         text = "write nothing where all is well"
         parser.add_argument("-q", "--quiet", action="store_true", help=text)
-        add_output(parser, default="by default sentences")
+        add_output(parser, default=deed.output)
+    else:
+        text = "say what was done where no terminal is, too"
+        parser.add_argument("-v", "--verbose", action="store_true", help=text)
     parser.set_defaults(run=partial(_run, name))
 
 
@@ -168,9 +173,19 @@ def _write(found: Any, output: Output | None) -> None:
         output.write(found.table)
 
 
+def _export(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
+    archive = _opened(parsed)
+    file = archive.export(**arguments)
+    if archive.table(arguments["name"]).state.simulated:
+        note(SIMULATED)
+    _tell(parsed, f"{file} holds {arguments['name']}")
+    return FINE
+
+
 DEEDS: Final = {
     "init": Deed("begin an archive in an empty folder or an object store", "mail-history", _init),
     "track": Deed("say what is to be kept", "mail-history days --by domain", _track),
     "sync": Deed("fetch what is new and what may have changed", "mail-history", _sync),
-    "status": Deed("what is kept, and what will be lost", "mail-history", _status, quiet=False),
+    "status": Deed("what is kept, and what will be lost", "mail-history", _status, _SENTENCES),
+    "export": Deed("write what is kept to one file", "mail-history days days.parquet", _export),
 }

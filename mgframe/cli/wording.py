@@ -11,7 +11,7 @@ from mgframe.cli.catalogue import FETCHES, fetch_function
 
 _SECTION: Final = re.compile(r"^Parameters\n-+\n(.*?)(?=^\w+\n---|\Z)", re.DOTALL | re.MULTILINE)
 _ENTRY: Final = re.compile(r"^(\w[^\n]*)\n((?:^(?: .*)?\n?)+)", re.MULTILINE)
-_AS_IN: Final = re.compile(r"As in :func:`mgframe\.(\w+)`")
+_AS_IN: Final = re.compile(r"As in :(func:`mgframe|meth:`Archive)\.(\w+)`")
 _CHOICES: Final = re.compile(r"\{(.*?)\}")
 
 
@@ -33,11 +33,18 @@ def _entries(function: Callable[..., Any]) -> Iterator[tuple[str, Wording]]:
         names, _, kind = header.partition(" : ")
         text = " ".join(body.split())
         elsewhere = _AS_IN.match(text)
-        followed = {}
-        if elsewhere and elsewhere[1] in FETCHES:
-            followed = wordings(fetch_function(elsewhere[1]))
+        followed = {} if elsewhere is None else _followed(*elsewhere.groups())
         for name in names.split(", "):
             yield name, followed.get(name, Wording(_plain(text), _choices_of(kind)))
+
+
+def _followed(of: str, name: str) -> dict[str, Wording]:
+    """Return the words of the function that another one's docstring refers to."""
+    if of.startswith("meth"):
+        from mgframe.archiving.archive import Archive
+
+        return wordings(getattr(Archive, name))
+    return wordings(fetch_function(name)) if name in FETCHES else {}
 
 
 def _choices_of(kind: str) -> tuple[str, ...]:
