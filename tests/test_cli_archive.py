@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from test_archiving_status import put, read
-from test_cli import environment, examples_in, help_of, running
+from test_cli import README, environment, examples_in, help_of, running
 
 import mgframe as mg
 from mgframe.cli import main
@@ -194,6 +194,37 @@ def test_a_damaged_table_is_code_3_of_status_and_code_1_of_sync(begun: Run) -> N
 
 
 # ---------------------------------------------------------------- verify, compact, export
+
+
+def test_verify_says_what_it_looked_at_and_is_silent_for_cron(begun: Run) -> None:
+    begun("sync mail --simulated")
+    code, out, err = begun("verify mail --simulated")
+    assert code == 0
+    assert out.splitlines()[0].startswith("track,check,start,until,")
+    assert len(out.splitlines()) == 1
+    assert re.search(r"files and 45 rows read, [1-9]\d* sums compared, 0 findings", err)
+    assert begun("verify mail --simulated -q") == (0, "", "")
+
+
+def test_verify_finds_damage_with_code_3_and_without_a_key(begun: Run) -> None:
+    begun("sync mail --simulated")
+    next(Path("mail/days").rglob("*.parquet")).write_bytes(b"damaged")
+    code, out, err = begun("verify mail -q --format csv")
+    assert code == 3
+    assert pd.read_csv(io.StringIO(out))["check"].tolist() == ["file"]
+    assert "not compared with Mailgun" in err
+    assert "1 findings, 1 of them unexpected" in err
+    assert "Traceback" not in err
+
+
+def test_compact_keeps_every_row_and_says_what_it_did(begun: Run) -> None:
+    begun("sync mail --simulated")
+    before = mg.Archive("mail").frame("days")
+    code, out, err = begun("compact mail -v")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"days: \d+ files?, now \d+; 0 left by interrupted writes removed\n", out)
+    assert begun("compact mail") == (0, "", "")
+    pd.testing.assert_frame_equal(mg.Archive("mail").frame("days"), before)
 
 
 def test_export_writes_the_question_of_its_options(begun: Run) -> None:
@@ -395,6 +426,34 @@ def test_an_interrupt_is_exit_code_130(begun: Run, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("mgframe.archiving.syncing.run", interrupted)
     assert begun("sync mail --simulated")[0] == 130
+
+
+# ---------------------------------------------------------------- the README's crontab
+
+
+def test_the_readmes_lines_keep_an_archive_and_are_silent(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    text = README.read_text("utf-8").partition("### An archive from cron")[2].partition("\n### ")[0]
+    lines = re.findall(r"^(?:[\d*]+ ){4}[\d*]+ +(.*)$", text, re.MULTILINE)
+    assert "%" not in "".join(lines)  # cron takes it for the end of the command
+    nightly = re.findall(r"mgframe archive ([^;\n]+)", "\n".join(lines))
+    begun = re.findall(r"^mgframe archive (.+)$", text, re.MULTILINE)
+    deeds = [line.split()[0] for line in (*begun, *nightly)]
+    assert deeds == ["init", "track", "sync", "sync", "status", "compact", "verify"]
+    for line in (*begun, *nightly):
+        asked = line.replace("--key-file ~/.mailgun.key", "--simulated")
+        code, out, err = run(asked.replace("~", str(Path.cwd())))
+        assert (code, out, err.replace(NOTE, "")) == (0, "", "")
+    assert unsized(run("status mail-history")[1]) == unsized(
+        text.partition("$ mgframe archive status ~/mail-history\n")[2].partition("```")[0]
+    )
+
+
+def unsized(text: str) -> list[str]:
+    """Return the words of a status without its place and its sizes, which libraries differ in."""
+    return re.sub(r"/\S+/|[\d.]+ [kM]B", "", text).split()
 
 
 # ---------------------------------------------------------------- help

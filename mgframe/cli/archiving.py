@@ -6,6 +6,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,8 +21,10 @@ from mgframe.unseen import visible_lines
 
 if TYPE_CHECKING:
     from mgframe.archiving.archive import Archive
+    from mgframe.client import Client
 
 _SENTENCES: Final = "by default sentences"
+_TABLE: Final = "by default a table on a terminal, else csv"
 
 _CODES: Final = """
 
@@ -173,6 +176,44 @@ def _write(found: Any, output: Output | None) -> None:
         output.write(found.table)
 
 
+def _verify(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
+    from mgframe.framing import meta_of
+
+    output, archive = Output.of(parsed), _opened(parsed)
+    with _client_if_named(parsed) as client:
+        found = archive.verify(**arguments, client=client)
+    unexpected = int((~found["expected"]).sum())
+    if parsed.quiet and not unexpected:
+        return FINE
+    output.write(found)
+    looked = meta_of(found)
+    note(
+        f"{looked['files']:,} files and {looked['rows']:,} rows read, "
+        f"{sum(looked['compared'].values()):,} sums compared, {len(found)} findings, "
+        f"{unexpected} of them unexpected"
+    )
+    return FINDINGS if unexpected else FINE
+
+
+def _client_if_named(parsed: argparse.Namespace) -> AbstractContextManager[Client | None]:
+    """Return the client that the arguments name; else the environment's is asked, or nobody."""
+    named = (parsed.simulated, parsed.key_file, parsed.region, parsed.subaccount)
+    return connect(parsed) if any(named) else nullcontext()
+
+
+def _compact(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
+    from mgframe.archiving.outcomes import counted
+
+    table = _opened(parsed).compact(**arguments)
+    for row in table.to_dict("records"):
+        _tell(
+            parsed,
+            f"{row['track']}: {counted(row['files_before'], 'file')}, now {row['files_after']:,}; "
+            f"{row['removed']:,} left by interrupted writes removed",
+        )
+    return FINE
+
+
 def _export(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
     archive = _opened(parsed)
     file = archive.export(**arguments)
@@ -187,5 +228,7 @@ DEEDS: Final = {
     "track": Deed("say what is to be kept", "mail-history days --by domain", _track),
     "sync": Deed("fetch what is new and what may have changed", "mail-history", _sync),
     "status": Deed("what is kept, and what will be lost", "mail-history", _status, _SENTENCES),
+    "verify": Deed("what is wrong with what is kept", "mail-history", _verify, _TABLE),
     "export": Deed("write what is kept to one file", "mail-history days days.parquet", _export),
+    "compact": Deed("join small files; no row and no past is lost", "mail-history", _compact),
 }
