@@ -14,14 +14,14 @@ from mgframe.analysis.investigating import check_options
 from mgframe.analysis.investigating import investigate as analyse
 from mgframe.analysis.metrics import METRICS
 from mgframe.analysis.reading import Frames
+from mgframe.archiving.archive import Archive
 from mgframe.cause_asking import MOST_FINDINGS, ask_causes, is_refusal
 from mgframe.client import Client
 from mgframe.errors import MgframeError, QueryError
 from mgframe.framing import meta_of, with_meta
-from mgframe.joining import Inquiry, View, ask_together, inquire, question_of
-from mgframe.metrics_api import metrics
-from mgframe.metrics_asking import read_metrics_window
-from mgframe.planning import Question, client_of
+from mgframe.joining import Inquiry, View, ask_together, inquire
+from mgframe.planning import Question
+from mgframe.sourcing import Source, source_of
 from mgframe.timespan import Moment
 
 DEFAULT_LAST: Final = "90d"
@@ -34,6 +34,12 @@ PAIRS: Final = (
     ("domain", "ip"),
     ("recipient_provider", "ip"),
     ("recipient_provider", "bot"),
+)
+
+
+_FOLLOW_UP: Final = (
+    "one request for each further page of rows, and some for the causes of "
+    f"{MOST_FINDINGS} findings at most"
 )
 
 
@@ -52,6 +58,7 @@ def investigate(
     holidays: Sequence[Moment] | None = None,
     until: Moment | None = None,
     progress: bool | None = None,
+    archive: Archive | None = None,
     client: Client | None = None,
 ) -> Inquiry | pd.DataFrame:
     """Return what went wrong, best first: one row an incident, at the smallest place that holds it.
@@ -62,9 +69,11 @@ def investigate(
         Frames of counts in days (hours are summed) of the same window, each by one key or two.
         Left out, they are fetched: domain by recipient_provider, domain by tag, recipient_provider
         by tag, domain by ip, recipient_provider by ip, and recipient_provider by bot, six requests
-        of at most 1,500 rows and one for each further page.
+        of at most 1,500 rows and one for each further page. Of an archive it takes those that its
+        tracks can tell, and a key alone where no track tells two.
     last : str, optional
-        So many complete days to fetch; without any window ``"90d"``.
+        So many complete days to fetch; without any window ``"90d"``. Of an archive they can be any,
+        such as ``"14m"``.
     start, end, period : optional
         The window of days to fetch, as in :func:`mgframe.metrics`.
     within : str, default "35d"
@@ -86,9 +95,12 @@ def investigate(
         Until when (exclusive) buckets are complete; from attrs where left out.
     progress : bool, optional
         Show a progress bar; by default on a terminal or in a notebook.
+    archive : Archive, optional
+        Where the frames come from; now is then when it was last kept. Without a client nothing is
+        sent.
     client : Client, optional
-        Whom to ask, for frames and for causes; without `frames` by default a client made from the
-        environment. With `frames` and no client nothing is sent.
+        Whom to ask, for frames and for causes; without `frames` and `archive` by default a client
+        made from the environment. With one of them it is asked for causes alone.
 
     Returns
     -------
@@ -125,16 +137,19 @@ def investigate(
     Raises
     ------
     ConfigurationError
-        Neither `frames` nor `client` is given, and the environment has no key.
+        None of `frames`, `archive` and `client` is given, and the environment has no key.
     QueryError
-        An argument is wrong, or frames and a window are given; nothing was sent.
+        An argument is wrong, or frames and a window or an archive are given, or no track of the
+        archive tells any of these keys; nothing was sent.
+    ArchiveError
+        The archive holds nothing yet, or cannot be read.
     FrameError
         A frame has no time, more than two keys or buckets longer than days; two frames have the
         same keys, other days or another zone; no frame has both counts of any rate that is looked
         at; or it is not known until when they are complete.
     ApiError, TransportError, ResponseError
-        A frame could not be fetched. A pair of keys that Mailgun refuses to tell is left out, and
-        `cannot_tell` says so; all six refused raise the first error.
+        A frame could not be fetched. A pair of keys that Mailgun refuses to tell, or that no track
+        keeps, is left out, and `cannot_tell` says so; all refused raise the first error.
 
     Notes
     -----
@@ -174,26 +189,23 @@ def investigate(
         "holidays": holidays, "until": until,
     }  # fmt: skip
     if frames is not None:
-        refuse_window(window)
+        refuse_window({**window, "archive": archive})
         if client is None:
             return analyse(frames, **options)
-    client = client_of(client)
+    source = source_of(client, archive)
+    asks = client if archive is not None else source.client
 
     def finish(views: dict[str, View], requests: int) -> pd.DataFrame:
         given, refused = (frames, []) if frames is not None else frames_of(views)
         found = analyse(given, **options)
-        return _with_asked_causes(client, found, refused, requests, progress)
+        return _with_asked_causes(asks, found, refused, requests, progress)
 
-    questions = {} if frames is not None else questions_of(client, window)
-    follow_up = (
-        "one request for each further page of rows, and some for the causes of "
-        f"{MOST_FINDINGS} findings at most"
-    )
-    return Inquiry(client, questions, finish, follow_up, progress)
+    questions = {} if frames is not None else questions_of(source, window)
+    return Inquiry(asks or source.client, questions, finish, _FOLLOW_UP if asks else "", progress)
 
 
 def refuse_window(window: Mapping[str, object]) -> None:
-    """Raise :class:`QueryError` for a window beside frames."""
+    """Raise :class:`QueryError` for a window, or where to fetch it from, beside frames."""
     given = [name for name, value in window.items() if value is not None]
     if given:
         raise QueryError(
@@ -201,22 +213,28 @@ def refuse_window(window: Mapping[str, object]) -> None:
         )
 
 
-def questions_of(client: Client, window: Mapping[str, Any]) -> dict[str, Question]:
+def questions_of(source: Source, window: Mapping[str, Any]) -> dict[str, Question]:
     """Return the question of every pair of keys, all about the same days."""
     if all(value is None for value in window.values()):
         window = {"last": DEFAULT_LAST}
-    said = {name: window.get(name) for name in ("last", "start", "end", "period")}
-    days, _ = read_metrics_window(client, "day", **said, duration=None, tz=None, partial=False)
-    edges = {"start": days.start, "end": days.end, "resolution": "day"}
+    days = source.window("day", **window)
+    edges: dict[str, Any] = {"start": days.start, "end": days.end, "resolution": "day"}
     return {
-        " by ".join(pair): question_of(metrics, counts_of(pair), by=pair, client=client, **edges)
-        for pair in PAIRS
+        " by ".join(keys): source.question(counts_of(keys), by=keys, **edges)
+        for keys in (*PAIRS, *_singles(source))
     }
 
 
-def counts_of(pair: tuple[str, str]) -> list[str]:
-    """Return the counts that are looked at by two keys; deliveries to a bot there are none."""
-    bots = "bot" in pair
+def _singles(source: Source) -> list[tuple[str, ...]]:
+    """Return the keys that are told by themselves alone; in no pair can they be looked at."""
+    told = {key for pair in PAIRS if source.gives(pair, "day") for key in pair}
+    rest = dict.fromkeys(key for pair in PAIRS for key in pair if key not in told)
+    return [(key,) for key in rest if source.gives((key,), "day")]
+
+
+def counts_of(keys: Sequence[str]) -> list[str]:
+    """Return the counts that are looked at by some keys; deliveries to a bot there are none."""
+    bots = "bot" in keys
     sides = ((m.numerator, *(() if bots else (m.denominator,))) for m in METRICS if m.bots == bots)
     return list(dict.fromkeys(chain.from_iterable(sides)))
 
@@ -230,18 +248,27 @@ def frames_of(views: Mapping[str, View]) -> tuple[list[pd.DataFrame], list[str]]
         An answer did not come or cannot be read, or every pair is refused.
     """
     errors = {name: _error(view) for name, view in views.items() if view.frame is None}
-    outages = [error for error in errors.values() if not is_refusal(error)]
+    outages = [error for error in errors.values() if not _is_no(error)]
     if outages or len(errors) == len(views):
         raise (outages or list(errors.values()))[0]
     frames = [view.frame for view in views.values() if view.frame is not None]
-    return frames, [f"{name} is refused: {error}" for name, error in errors.items()]
+    return frames, [
+        f"{name} is {'not kept' if isinstance(error, QueryError) else 'refused'}: {error}"
+        for name, error in errors.items()
+    ]
+
+
+def _is_no(error: MgframeError) -> bool:
+    """Return whether an answer was no, by Mailgun or by an archive; all else is an outage."""
+    return is_refusal(error) or isinstance(error, QueryError)
 
 
 def fetch_frames(
     client: Client, window: Mapping[str, Any], *, progress: bool | None = None
 ) -> list[pd.DataFrame]:
     """Return the frames that an investigation looks at."""
-    views, _ = ask_together(client, questions_of(client, window), progress=progress)
+    questions = questions_of(source_of(client, None), window)
+    views, _ = ask_together(client, questions, progress=progress)
     return frames_of(views)[0]
 
 
@@ -250,9 +277,14 @@ def _error(view: View) -> MgframeError:
 
 
 def _with_asked_causes(
-    client: Client, found: pd.DataFrame, refused: list[str], requests: int, progress: bool | None
+    client: Client | None,
+    found: pd.DataFrame,
+    refused: list[str],
+    requests: int,
+    progress: bool | None,
 ) -> pd.DataFrame:
-    learnt, more = ask_causes(client, found, progress=progress)
+    """Return the findings with their causes, where there is somebody to ask for them."""
+    learnt, more = ({}, 0) if client is None else ask_causes(client, found, progress=progress)
     causes = {label: one.cause for label, one in learnt.items()}
     untold = [
         f"no cause of {found.loc[label, 'where']}: {one.why}"

@@ -61,6 +61,7 @@ stretches
 logs_api
 recording
 archiving
+sourcing
 auditing differing
 cause_asking
 inquiry investigation

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from kept import NOW, PAIR, TAGS, archive_of, by_keys
+from reporting.made import SICK
 
 import mgframe as mg
 from mgframe import cause_asking
 from mgframe.cause_asking import ask_causes, is_refusal
+from mgframe.errors import QueryError
 from mgframe.framing import meta_of
 from mgframe.investigation import PAIRS, frames_of, investigate, questions_of
 from mgframe.joining import View, ask_together
 from mgframe.simulator import Fault, Incident, Model, Server, serve
+from mgframe.sourcing import source_of
 
 Serving = Callable[..., tuple[Server, mg.Client]]
 LOGS, CLASSES, METRICS = "/v1/analytics/logs", "/v2/bounce-classification", "/v1/analytics/metrics"
@@ -34,7 +39,7 @@ def fetched(account: Model) -> list[pd.DataFrame]:
     """The six frames of that account."""
     with serve(account) as server:
         client = mg.Client("key-simulated", base_url=server.url, clock=lambda: account.now)
-        views, _ = ask_together(client, questions_of(client, {"last": "60d"}))
+        views, _ = ask_together(client, questions_of(source_of(client, None), {"last": "60d"}))
     return frames_of(views)[0]
 
 
@@ -273,3 +278,68 @@ def test_few_lines_are_read_even_of_many_failures(serving: Serving) -> None:
     server, client = serving()
     ask_causes(client, rows(1, start=pd.Timestamp("2026-10-25", tz="UTC"), keys="{}"))
     assert len(server.requests) <= 2 * cause_asking.MOST_LINES / 100
+
+
+# ---------------------------------------------------------------- of an archive
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> mg.Archive:
+    """Fourteen months by domain and provider, and by domain and tag."""
+    return archive_of(tmp_path_factory.mktemp("kept") / "mail", by=(PAIR, TAGS))
+
+
+def test_an_archive_alone_is_investigated_without_a_request(
+    kept: mg.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAILGUN_API_KEY", raising=False)
+    assert mg.plan(investigate, archive=kept).requests == 0
+    found = investigate(archive=kept)
+    first = found.iloc[0]
+    assert (first["metric"], first["where"]) == ("block_rate", f"domain={SICK}")
+    assert first["start"] == pd.Timestamp("2026-11-09", tz="UTC")
+    told = meta_of(found)
+    assert (told["requests"], told["simulated"]) == (0, False)
+    assert "domain by ip is not kept" in reasons(found)
+
+
+def test_it_equals_the_investigation_of_the_same_frames(kept: mg.Archive) -> None:
+    frames = [by_keys(430, keys).loc["2026-08-18":] for keys in (PAIR, TAGS)]
+    for frame in frames:
+        frame.attrs["mgframe"]["fetched_at"] = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    pd.testing.assert_frame_equal(investigate(frames), investigate(archive=kept))
+
+
+def test_fourteen_months_can_be_investigated(kept: mg.Archive) -> None:
+    found = investigate(last="14m", archive=kept)
+    assert meta_of(found)["window"] == ["2025-09-16T00:00:00Z", "2026-11-16T00:00:00Z"]
+    assert found.iloc[0]["where"] == f"domain={SICK}"
+
+
+def test_keys_that_are_kept_alone_are_looked_at_alone(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=90, by=[("domain",)])
+    found = investigate(archive=archive)
+    assert (found.iloc[0]["metric"], found.iloc[0]["where"]) == ("block_rate", f"domain={SICK}")
+
+
+def test_an_archive_that_tells_none_of_the_keys_is_refused(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=30, by=[()])
+    with pytest.raises(QueryError, match=r"track\("):
+        investigate(archive=archive)
+
+
+def test_frames_and_an_archive_are_one_too_many(
+    kept: mg.Archive, fetched: list[pd.DataFrame]
+) -> None:
+    with pytest.raises(QueryError, match="archive= says what to fetch, but frames are given"):
+        investigate(fetched, archive=kept)
+
+
+def test_a_client_beside_an_archive_is_asked_for_causes_alone(
+    serving: Serving, kept: mg.Archive
+) -> None:
+    server, client = serving()
+    found = investigate(archive=kept, client=client)
+    assert asked(server)
+    assert METRICS not in asked(server)
+    assert meta_of(found)["requests"] == len(asked(server))

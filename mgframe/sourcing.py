@@ -1,0 +1,243 @@
+"""Who gives frames: an account, which is asked through its client, or an archive, which is read.
+
+Either answers the same questions. An archive's need no requests: their calls are empty, and what
+finishes them reads. So whoever asks several at once, follows a fetch or plans one need not know
+whom it asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, Final, Protocol
+
+import pandas as pd
+
+from mgframe.archiving.archive import Archive
+from mgframe.archiving.states import State
+from mgframe.client import Client
+from mgframe.directory import domains
+from mgframe.errors import ArchiveError, ConfigurationError, QueryError
+from mgframe.filtering import Where
+from mgframe.framing import kept_since, meta_of, with_meta
+from mgframe.joining import question_of
+from mgframe.metrics_api import metrics
+from mgframe.metrics_asking import METRICS_KEYS, refuse_forgotten
+from mgframe.planning import Question, client_of
+from mgframe.timespan import Window, resolve
+
+_WIDTHS: Final = ("hour", "day")
+
+
+class Source(Protocol):
+    """Whoever gives frames of counts.
+
+    `client` is what questions are sent with, and its clock is now; `keys` and `widths` are what can
+    be asked for.
+    """
+
+    client: Client
+    keys: tuple[str, ...]
+    widths: tuple[str, ...]
+
+    def question(
+        self,
+        counts: Sequence[str] | None = None,
+        *,
+        by: str | Sequence[str] | None = None,
+        where: Where | None = None,
+        **window: Any,
+    ) -> Question:
+        """Return the question for these counts, as :func:`mgframe.metrics` takes arguments."""
+
+    def window(self, resolution: str, **said: Any) -> Window:
+        """Return a window, in whole buckets up to now."""
+
+    def gives(self, by: Sequence[str], resolution: str) -> bool:
+        """Return whether there can be a frame by these keys."""
+
+    def kept_since(self, resolution: str) -> pd.Timestamp | None:
+        """Return since when there can be buckets of a width; None where that has no end."""
+
+    def days_in(self, zone: tzinfo | None) -> dict[str, Any]:
+        """Return the arguments for days of a zone."""
+
+    def directory(self) -> dict[str, Question]:
+        """Return the question for the account's domains, nothing where nobody can tell."""
+
+
+def source_of(client: Client | None, archive: Archive | None) -> Source:
+    """Return who gives frames: the archive where there is one, else the client's account.
+
+    Raises
+    ------
+    ConfigurationError
+        `archive` is none, or there is neither an archive nor a client nor a key.
+    ArchiveError
+        Nothing has been kept yet.
+    """
+    return FromMailgun(client_of(client)) if archive is None else FromArchive(archive)
+
+
+class FromMailgun:
+    """An account: every question is of the Metrics API."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.keys: tuple[str, ...] = METRICS_KEYS
+        self.widths: tuple[str, ...] = _WIDTHS
+
+    def question(
+        self,
+        counts: Sequence[str] | None = None,
+        *,
+        by: str | Sequence[str] | None = None,
+        where: Where | None = None,
+        **window: Any,
+    ) -> Question:
+        """Return the question of :func:`mgframe.metrics`; all is checked, nothing is sent."""
+        return question_of(
+            metrics, counts, by=by, where=where, progress=False, client=self.client, **window
+        )
+
+    def window(self, resolution: str, **said: Any) -> Window:
+        """Return a window of which Mailgun keeps at least a part."""
+        found = _resolved(self.client, resolution, said)
+        refuse_forgotten(found, self.client)
+        return found
+
+    def gives(self, by: Sequence[str], resolution: str) -> bool:
+        """Return True: what is refused is known once it is asked."""
+        return True
+
+    def kept_since(self, resolution: str) -> pd.Timestamp | None:
+        """Return since when Mailgun keeps buckets of a width."""
+        return kept_since(resolution, pd.Timestamp(self.client.now()))
+
+    def days_in(self, zone: tzinfo | None) -> dict[str, Any]:
+        """Return the arguments for days: hours where they begin elsewhere than in UTC."""
+        return {"resolution": "day"} if zone is None else {"resolution": "hour", "tz": zone}
+
+    def directory(self) -> dict[str, Question]:
+        """Return the question for the account's domains."""
+        return {"listing": question_of(domains, client=self.client)}
+
+
+class FromArchive:
+    """An archive as it is now: what is kept while it is read does not mix in."""
+
+    def __init__(self, archive: Archive) -> None:
+        if not isinstance(archive, Archive):
+            raise ConfigurationError(
+                f"archive must be an mg.Archive, got {type(archive).__name__}; "
+                "mg.Archive('mail-history') opens the one in that folder"
+            )
+        end = _end(archive)
+        self.end, self.archive = end, archive.as_of(end)
+        # Nobody answers for it: its questions have no calls. It is their clock.
+        self.client = Client(
+            "of-nobody", base_url=None, region="us", clock=lambda: end.to_pydatetime()
+        )
+        tracks = self.archive.tracks.values()
+        self.keys: tuple[str, ...] = tuple(
+            key for key in METRICS_KEYS if any(key in track.by for track in tracks)
+        )
+        hourly = any(track.resolution == "hour" for track in tracks)
+        self.widths: tuple[str, ...] = _WIDTHS if hourly else _WIDTHS[1:]
+
+    def question(
+        self,
+        counts: Sequence[str] | None = None,
+        *,
+        by: str | Sequence[str] | None = None,
+        where: Where | None = None,
+        **window: Any,
+    ) -> Question:
+        """Return a question without calls, which reads the archive once it is run."""
+        keys = [by] if isinstance(by, str) else list(by or ())
+
+        def read(*_: object) -> pd.DataFrame:
+            name, wanted = self.track(counts, keys, where or {}, str(window["resolution"]))
+            frame = self.archive.frame(name, wanted, by=keys or None, where=where or None, **window)
+            return with_meta(frame, {**meta_of(frame), "track": name})
+
+        return Question(self.client, (), read, progress=False)
+
+    def track(
+        self, counts: Sequence[str] | None, keys: list[str], where: Where, resolution: str
+    ) -> tuple[str, list[str] | None]:
+        """Return the track to read, and which of the counts it has.
+
+        Raises
+        ------
+        QueryError
+            No track can tell these keys apart; the message says which one would.
+        """
+        needed = [*keys, *(key for key in where if key not in keys)]
+        asked = None if counts is None else list(counts)
+        try:
+            found = self.archive.find(by=needed, counts=asked, resolution=resolution)
+        except QueryError:
+            if asked is None:
+                raise
+            found = self.archive.find(by=needed, resolution=resolution)
+            known = self.archive.table(found).columns
+            asked = [name for name in asked if name in known]
+            if not asked:
+                raise
+        return found, asked
+
+    def window(self, resolution: str, **said: Any) -> Window:
+        """Return a window; an archive forgets nothing."""
+        return _resolved(self.client, resolution, said)
+
+    def gives(self, by: Sequence[str], resolution: str) -> bool:
+        """Return whether a track can tell these keys apart."""
+        try:
+            self.archive.find(by=list(by), resolution=resolution)
+        except QueryError:
+            return False
+        return True
+
+    def kept_since(self, resolution: str) -> pd.Timestamp | None:
+        """Return None: what lies before the first bucket kept is not known, and says so."""
+        return None
+
+    def days_in(self, zone: tzinfo | None) -> dict[str, Any]:
+        """Return the arguments for days, which the archive makes of its hours."""
+        return {"resolution": "day", "tz": zone}
+
+    def directory(self) -> dict[str, Question]:
+        """Return nothing: the domains of an archive are those with mail."""
+        return {}
+
+
+def _resolved(client: Client, resolution: str, said: Mapping[str, Any]) -> Window:
+    return resolve(
+        start=said.get("start"), end=said.get("end"), last=said.get("last"),
+        period=said.get("period"), duration=None, tz=None, partial=False,
+        resolution=resolution, now=client.now(),
+    )  # fmt: skip
+
+
+def states_of(archive: Archive) -> dict[str, State]:
+    """Return what is known of each track; of one that was not there yet, nothing."""
+    states = {}
+    for name in archive.tracks:
+        try:
+            states[name] = archive.table(name).state
+        except ArchiveError:
+            if archive.when is None:
+                raise
+    return states
+
+
+def _end(archive: Archive) -> pd.Timestamp:
+    """Return the moment at which the newest numbers were true."""
+    moments = [state.at for state in states_of(archive).values() if state.at is not None]
+    if not moments:
+        raise ArchiveError(
+            f"{archive.place}: nothing has been kept yet; archive.track(...) names what to keep, "
+            "and archive.sync() fetches it"
+        )
+    return max(moments)

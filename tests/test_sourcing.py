@@ -1,0 +1,120 @@
+"""Frames of an account or of an archive: the same questions, and an archive's need no request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kept import NOW, PAIR, archive_of, by_keys, keep_frame
+
+import mgframe as mg
+from mgframe.errors import ArchiveError, ConfigurationError, QueryError
+from mgframe.filtering import is_not
+from mgframe.planning import run
+from mgframe.sourcing import FromArchive, FromMailgun, source_of
+
+DAYS = {"start": "2026-11-09", "end": "2026-11-15", "resolution": "day"}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> mg.Archive:
+    """Ninety days by domain and provider."""
+    return archive_of(tmp_path_factory.mktemp("kept") / "mail", days=90)
+
+
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAILGUN_API_KEY", "MG_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_question_to_an_archive_has_no_calls_and_gives_what_was_kept(kept: mg.Archive) -> None:
+    question = source_of(None, kept).question(["sent", "delivered"], by="domain", **DAYS)
+    assert question.calls == ()
+    frame = run(question)
+    whole = by_keys(90, PAIR).mg.sum(["time", "domain"])[["sent", "delivered"]]
+    pd.testing.assert_frame_equal(frame, whole.loc["2026-11-09":], check_freq=False)
+
+
+def test_a_filter_by_a_key_that_is_not_grouped_by_is_answered_too(kept: mg.Archive) -> None:
+    question = source_of(None, kept).question(
+        ["delivered"], by="domain", where={"recipient_provider": is_not("Gmail")}, **DAYS
+    )
+    rest = by_keys(90, PAIR).mg.where(recipient_provider=["Outlook", "Yahoo"])
+    expected = rest[["delivered"]].loc["2026-11-09":].sum().item()
+    assert run(question)["delivered"].sum() == expected
+
+
+def test_now_is_when_the_archive_was_kept_last(kept: mg.Archive) -> None:
+    source = source_of(None, kept)
+    assert source.client.now() == NOW
+    window = source.window("day", last="14m")
+    assert (window.start, window.end) == (
+        pd.Timestamp("2025-09-16", tz="UTC"),
+        pd.Timestamp("2026-11-15", tz="UTC"),
+    )
+
+
+def test_what_is_kept_while_it_is_read_does_not_mix_in(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=30)
+    question = source_of(None, archive).question(["delivered"], by="domain", **DAYS)
+    before = by_keys(30, PAIR)["delivered"].loc["2026-11-09":].sum()
+    more = by_keys(30, PAIR).assign(delivered=lambda frame: frame["delivered"] + 1)
+    keep_frame(archive, "domain-recipient-provider", more, at=NOW + pd.Timedelta(hours=1))
+    assert run(question)["delivered"].sum() == before
+    again = source_of(None, archive).question(["delivered"], by="domain", **DAYS)
+    assert run(again)["delivered"].sum() > before
+
+
+def test_counts_that_no_track_has_are_left_out_and_none_at_all_is_an_error(tmp_path: Path) -> None:
+    archive = mg.Archive(tmp_path / "mail")
+    archive.track("days", ["sent", "delivered"], by="domain")
+    keep_frame(archive, "days", by_keys(30, ("domain",))[["sent", "delivered"]])
+    source = source_of(None, archive)
+    frame = run(source.question(["delivered", "complained"], by="domain", **DAYS))
+    assert list(frame.columns) == ["delivered"]
+    with pytest.raises(QueryError, match="complained"):
+        run(source.question(["complained"], by="domain", **DAYS))
+
+
+def test_a_source_says_which_keys_and_widths_it_has(kept: mg.Archive) -> None:
+    source = source_of(None, kept)
+    assert (source.keys, source.widths) == (PAIR, ("day",))
+    assert source.gives(["domain"], "day")
+    assert not source.gives(["tag"], "day")
+    assert not source.gives(["domain"], "hour")
+    assert isinstance(source_of(mg.demo(), None), FromMailgun)
+    assert isinstance(source, FromArchive)
+
+
+def test_keys_that_no_track_tells_name_the_track_that_would(kept: mg.Archive) -> None:
+    with pytest.raises(QueryError, match=r"track\(.*by=.*tag"):
+        run(source_of(None, kept).question(by="tag", **DAYS))
+
+
+def test_an_archive_without_anything_kept_says_what_to_do(tmp_path: Path) -> None:
+    archive = mg.Archive(tmp_path / "mail")
+    with pytest.raises(ArchiveError, match=r"nothing has been kept yet.*archive\.sync\(\)"):
+        source_of(None, archive)
+    archive.track("days", by="domain")
+    with pytest.raises(ArchiveError, match="nothing has been kept yet"):
+        source_of(None, archive)
+
+
+def test_what_is_no_archive_is_refused_and_without_either_a_key_is_asked_for() -> None:
+    with pytest.raises(ConfigurationError, match=r"archive must be an mg\.Archive, got str"):
+        source_of(None, "mail-history")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="MAILGUN_API_KEY"):
+        source_of(None, None)
+
+
+def test_an_archive_as_it_was_leaves_out_tracks_that_came_later(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=60)
+    past = archive.as_of(NOW)
+    later = by_keys(60, ("domain",))
+    archive.track("domains", by="domain")
+    keep_frame(archive, "domains", later.assign(delivered=0), at=NOW + pd.Timedelta(days=30))
+    frame = run(source_of(None, past).question(["delivered"], by="domain", **DAYS))
+    assert frame["delivered"].sum() > 0
+    assert source_of(None, past).client.now() == NOW
