@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import pandas as pd
@@ -19,12 +20,13 @@ from mgframe.client import Client
 from mgframe.directory import domains
 from mgframe.errors import ArchiveError, ConfigurationError, QueryError
 from mgframe.filtering import Where
-from mgframe.framing import kept_since, meta_of, with_meta
+from mgframe.framing import kept_since
 from mgframe.joining import question_of
 from mgframe.metrics_api import metrics
 from mgframe.metrics_asking import METRICS_KEYS, refuse_forgotten
 from mgframe.planning import Question, client_of
-from mgframe.timespan import Window, resolve
+from mgframe.timespan import Window, json_time, resolve
+from mgframe.vocabulary import RESOLUTIONS
 
 _WIDTHS: Final = ("hour", "day")
 
@@ -56,8 +58,8 @@ class Source(Protocol):
     def gives(self, by: Sequence[str], resolution: str) -> bool:
         """Return whether there can be a frame by these keys."""
 
-    def kept_since(self, resolution: str) -> pd.Timestamp | None:
-        """Return since when there can be buckets of a width; None where that has no end."""
+    def kept_since(self, resolution: str) -> pd.Timestamp:
+        """Return since when there can be buckets of a width."""
 
     def days_in(self, zone: tzinfo | None) -> dict[str, Any]:
         """Return the arguments for days of a zone."""
@@ -110,7 +112,7 @@ class FromMailgun:
         """Return True: what is refused is known once it is asked."""
         return True
 
-    def kept_since(self, resolution: str) -> pd.Timestamp | None:
+    def kept_since(self, resolution: str) -> pd.Timestamp:
         """Return since when Mailgun keeps buckets of a width."""
         return kept_since(resolution, pd.Timestamp(self.client.now()))
 
@@ -157,9 +159,12 @@ class FromArchive:
         keys = [by] if isinstance(by, str) else list(by or ())
 
         def read(*_: object) -> pd.DataFrame:
-            name, wanted = self.track(counts, keys, where or {}, str(window["resolution"]))
-            frame = self.archive.frame(name, wanted, by=keys or None, where=where or None, **window)
-            return with_meta(frame, {**meta_of(frame), "track": name})
+            width = "hour" if window.get("tz") else str(window["resolution"])
+            name, wanted = self.track(counts, keys, where or {}, width)
+            found: pd.DataFrame = self.archive.frame(
+                name, wanted, by=keys, where=where or None, **window
+            )
+            return found
 
         return Question(self.client, (), read, progress=False)
 
@@ -187,6 +192,25 @@ class FromArchive:
                 raise
         return found, asked
 
+    @property
+    def name(self) -> str:
+        """What the archive is called where others read it: its folder without those around it."""
+        place = self.archive.place
+        return Path(place.root).name if place.is_local else str(place)
+
+    @property
+    def moment(self) -> str:
+        """The moment to name to :meth:`Archive.as_of` for the same numbers."""
+        return json_time(self.end)
+
+    def kept_at(self) -> dict[str, pd.Timestamp]:
+        """Return when each track was kept last."""
+        return {
+            name: state.at
+            for name, state in states_of(self.archive).items()
+            if state.at is not None
+        }
+
     def window(self, resolution: str, **said: Any) -> Window:
         """Return a window; an archive forgets nothing."""
         return _resolved(self.client, resolution, said)
@@ -199,9 +223,16 @@ class FromArchive:
             return False
         return True
 
-    def kept_since(self, resolution: str) -> pd.Timestamp | None:
-        """Return None: what lies before the first bucket kept is not known, and says so."""
-        return None
+    def kept_since(self, resolution: str) -> pd.Timestamp:
+        """Return since when buckets of a width, or finer ones, were read."""
+        finer = RESOLUTIONS[: RESOLUTIONS.index(resolution) + 1]
+        tracks, states = self.archive.tracks, states_of(self.archive)
+        firsts = [
+            state.covered[0][0]
+            for name, state in states.items()
+            if state.covered and tracks[name].resolution in finer
+        ]
+        return min(firsts, default=self.end)
 
     def days_in(self, zone: tzinfo | None) -> dict[str, Any]:
         """Return the arguments for days, which the archive makes of its hours."""

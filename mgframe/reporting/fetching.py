@@ -1,4 +1,4 @@
-"""What a report of an account asks: few questions, side by side; what fails fails alone."""
+"""What a report of an account or an archive asks: few questions; what fails fails alone."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any, Final
 
 import pandas as pd
 
-from mgframe.client import Client
-from mgframe.directory import active, domains
+from mgframe.directory import active
 from mgframe.errors import AuthenticationError, PermissionDenied, QueryError, warn
 from mgframe.filtering import is_not
-from mgframe.framing import kept_since, meta_of, with_meta
+from mgframe.framing import meta_of, with_meta
 from mgframe.investigation import PAIRS, counts_of
-from mgframe.joining import View, ask_together, question_of
-from mgframe.metrics_api import metrics
+from mgframe.joining import View, ask_together
 from mgframe.planning import Question
 from mgframe.reporting.material import Coverage, Material, from_frames, in_days
-from mgframe.reporting.spans import Spans
+from mgframe.reporting.spans import Days, Spans
+from mgframe.sourcing import Source
 from mgframe.vocabulary import NO_FEEDBACK_LOOP
 
 #: What the figures need: ten counts are one request a page.
@@ -37,13 +36,13 @@ _NEEDS: Final = {
 
 
 def fetch_material(
-    client: Client, names: Sequence[str] | None, spans: Spans, sections: Sequence[str]
+    source: Source, names: Sequence[str] | None, spans: Spans, sections: Sequence[str]
 ) -> Material:
     """Ask for what the sections need.
 
     Parameters
     ----------
-    client : Client
+    source : Source
         Whom to ask.
     names : sequence of str, optional
         Domains; all active ones where left out.
@@ -57,25 +56,27 @@ def fetch_material(
     MgframeError
         Nothing at all could be asked: the first error.
     """
-    questions = _questions(client, names, spans, sections)
-    views, requests = ask_together(client, questions)
-    listing = views["listing"].frame
+    questions = _questions(source, names, spans, sections)
+    views, requests = ask_together(source.client, questions)
+    listing = views["listing"].frame if "listing" in views else None
     asked = _asked(names, listing)
-    base, failed, more = _base(client, views["days"], asked, spans)
-    asked = asked or [str(name) for name in base.index.unique("domain")]
+    base, failed, more = _base(source, views, asked, spans)
+    told = "domain" in base.index.names
+    asked = asked or ([str(name) for name in base.index.unique("domain")] if told else [])
     failed = {**_not_listed(names, listing), **failed}
     coverage = Coverage(
         asked=tuple(asked),
         answered=tuple(name for name in asked if name not in failed),
         failed=failed,
-        problems=tuple(_problems(views)),
+        problems=tuple(_errors(views, not_kept=False)),
+        not_kept=tuple(_errors(views, not_kept=True)),
         requests=requests + more,
     )
     _warn_of(coverage)
     pairs = [view.frame for name, view in views.items() if name in _pair_names()]
     frames = [base, *(frame for frame in pairs if frame is not None)]
     material = from_frames(frames, spans, coverage)
-    return replace(material, client=client, **_roles(views, spans, names))
+    return replace(material, **_roles(views, spans, names))
 
 
 def _pair_names() -> dict[str, tuple[str, str]]:
@@ -83,24 +84,23 @@ def _pair_names() -> dict[str, tuple[str, str]]:
 
 
 def _questions(
-    client: Client, names: Sequence[str] | None, spans: Spans, sections: Sequence[str]
+    source: Source, names: Sequence[str] | None, spans: Spans, sections: Sequence[str]
 ) -> dict[str, Question]:
     only: dict[str, Any] = {} if names is None else {"domain": list(names)}
-    window = _window(spans)
-    asked: dict[str, dict[str, Any]] = {
-        "days": {"counts": _COUNTS, "by": "domain", "where": only or None, **window},
-        "complaints": {
-            "counts": ("delivered", "complained"),
-            "by": "domain",
-            "where": {**only, "recipient_provider": is_not(*sorted(NO_FEEDBACK_LOOP))},
-            **window,
-        },
+    window = _window(source, Days(spans.before.first, spans.now.last), spans)
+    days: dict[str, Any] = {"counts": _COUNTS, "by": "domain", "where": only or None}
+    complaints: dict[str, Any] = {
+        "counts": ("delivered", "complained"),
+        "by": "domain",
+        "where": {**only, "recipient_provider": is_not(*sorted(NO_FEEDBACK_LOOP))},
     }
+    asked = {"days": {**days, **window}, "complaints": {**complaints, **window}}
     if names is None:
         asked["account"] = {"counts": _COUNTS, **window}
-        if spans.zone is None and spans.year.first >= _first_kept(client):
-            year = {"start": f"{spans.year.first:%Y-%m-%d}", "end": f"{spans.year.last:%Y-%m-%d}"}
-            asked["year"] = {"counts": _COUNTS, **year, "resolution": "day"}
+    since = source.kept_since("day" if spans.zone is None else "hour")
+    if spans.year.first >= since.tz_localize(None):
+        year = _window(source, spans.year, spans)
+        asked |= {"year": {**days, **year}, "year of complaints": {**complaints, **year}}
     if "breakdown" in sections and spans.zone is not None:
         asked["providers"] = {
             "counts": _COUNTS, "by": "recipient_provider", "where": only or None, **window,
@@ -108,29 +108,23 @@ def _questions(
     wanted = {pair for name in sections for pair in _NEEDS.get(name, ())}
     for name, pair in _pair_names().items():
         if pair in wanted:
-            days = {"start": _history(spans), "end": f"{spans.now.last:%Y-%m-%d}"}
-            asked[name] = {"counts": counts_of(pair), "by": pair, "where": only or None, **days}
-    questions = {
-        name: question_of(metrics, client=client, progress=False, **arguments)
-        for name, arguments in asked.items()
-    }
-    return {"listing": question_of(domains, client=client), **questions}
+            edges = {"start": _history(spans), "end": f"{spans.now.last:%Y-%m-%d}"}
+            asked[name] = {
+                "counts": counts_of(pair), "by": pair, "where": only or None,
+                "resolution": "day", **edges,
+            }  # fmt: skip
+    questions = {name: source.question(**arguments) for name, arguments in asked.items()}
+    return {**source.directory(), **questions}
 
 
-def _window(spans: Spans) -> dict[str, Any]:
-    edges = {"start": f"{spans.before.first:%Y-%m-%d}", "end": f"{spans.now.last:%Y-%m-%d}"}
-    if spans.zone is None:
-        return {**edges, "resolution": "day"}
-    return {**edges, "resolution": "hour", "tz": spans.zone}
+def _window(source: Source, days: Days, spans: Spans) -> dict[str, Any]:
+    edges = {"start": f"{days.first:%Y-%m-%d}", "end": f"{days.last:%Y-%m-%d}"}
+    return {**edges, **source.days_in(spans.zone)}
 
 
 def _history(spans: Spans) -> str:
     first = min(spans.now.last - pd.Timedelta(days=_HISTORY - 1), spans.before.first)
     return f"{first:%Y-%m-%d}"
-
-
-def _first_kept(client: Client) -> pd.Timestamp:
-    return kept_since("day", pd.Timestamp(client.now())).tz_localize(None)
 
 
 # ---------------------------------------------------------------- what came
@@ -151,30 +145,31 @@ def _not_listed(names: Sequence[str] | None, listing: pd.DataFrame | None) -> di
 
 
 def _base(
-    client: Client, view: View, asked: Sequence[str], spans: Spans
+    source: Source, views: Mapping[str, View], asked: Sequence[str], spans: Spans
 ) -> tuple[pd.DataFrame, dict[str, str], int]:
     """Return the days by domain, what failed, and how many more requests it took.
 
     Where the question for all domains fails, each is asked alone, so that one bad answer does not
-    take the others with it.
+    take the others with it. Where domains are not told apart, the days are the account's.
     """
+    view, account = views["days"], views.get("account", View())
     if view.frame is not None:
         return view.frame, {}, 0
     error = next(iter(view.errors.values()))
+    if isinstance(error, QueryError) and account.frame is not None:
+        return account.frame, {}, 0
     if not asked or isinstance(error, (AuthenticationError, PermissionDenied, QueryError)):
         raise error
+    window = _window(source, Days(spans.before.first, spans.now.last), spans)
     questions = {
-        name: question_of(
-            metrics, _COUNTS, by="domain", where={"domain": name}, client=client, progress=False,
-            **_window(spans),
-        )
+        name: source.question(_COUNTS, by="domain", where={"domain": name}, **window)
         for name in asked
-    }  # fmt: skip
-    views, requests = ask_together(client, questions)
-    frames = {name: one.frame for name, one in views.items() if one.frame is not None}
+    }
+    alone, requests = ask_together(source.client, questions)
+    frames = {name: one.frame for name, one in alone.items() if one.frame is not None}
     failed = {
         name: str(next(iter(one.errors.values())))
-        for name, one in views.items()
+        for name, one in alone.items()
         if one.frame is None
     }
     if not frames:
@@ -190,9 +185,10 @@ def _roles(views: Mapping[str, View], spans: Spans, names: Sequence[str] | None)
         frame = views[name].frame if name in views else None
         return None if frame is None or not len(frame) else in_days(frame, spans)
 
-    roles: dict[str, Any] = {"account": days("account")}
-    roles["listing"] = _listing_of(views["listing"].frame, names)
-    roles["year"] = days("year")
+    roles: dict[str, Any] = {"account": _own_total(views, days("account"))}
+    if "listing" in views:
+        roles["listing"] = _listing_of(views["listing"].frame, names)
+    roles |= {"year": days("year"), "year_of_complaints": days("year of complaints")}
     complaints = days("complaints")
     if complaints is not None:
         roles |= {
@@ -204,18 +200,31 @@ def _roles(views: Mapping[str, View], spans: Spans, names: Sequence[str] | None)
     return roles
 
 
+def _own_total(views: Mapping[str, View], total: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return the account's total, None where it is a sum of the same rows and proves nothing."""
+    days = views["days"].frame
+    track = None if total is None else meta_of(total).get("track")
+    same = track is not None and days is not None and meta_of(days).get("track") == track
+    return None if same else total
+
+
 def _listing_of(table: pd.DataFrame | None, names: Sequence[str] | None) -> pd.DataFrame | None:
     if table is None or names is None:
         return table
     return table[table["name"].isin([name.lower() for name in names])]
 
 
-def _problems(views: Mapping[str, View]) -> list[str]:
+def _errors(views: Mapping[str, View], *, not_kept: bool) -> list[str]:
+    """Return what went wrong, or what an archive does not keep: that is no outage."""
+    found = {
+        name: next(iter(view.errors.values()))
+        for name, view in views.items()
+        if view.frame is None and (name != "days" or not_kept)
+    }
     return [
         f"{name}: {error}"
-        for name, view in views.items()
-        if view.frame is None and name != "days"
-        for error in list(view.errors.values())[:1]
+        for name, error in found.items()
+        if isinstance(error, QueryError) is not_kept
     ]
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mgframe.analysis.comparing import BETTER, NO_CHANGE, TOO_FEW, WORSE, compare
 from mgframe.analysis.effects import EFFECTS
+from mgframe.eligibility import counts_needed
 from mgframe.errors import FrameError
 from mgframe.ratios import rates
 from mgframe.reporting.material import Material, year_frame
@@ -33,7 +34,8 @@ class Figure:
     """A rate of one key (or of everything), as fractions; None where it is not known.
 
     `n` is the denominator and `of` its name; `change` is now less before, with its 95 % interval;
-    `excess` by how many messages more things went wrong than before; `year` the rate a year ago.
+    `excess` by how many messages more things went wrong than before; `year` the rate a year ago,
+    and `year_change` now less then, with its 95 % interval.
     """
 
     rate: str
@@ -50,6 +52,9 @@ class Figure:
     excess: float | None = None
     verdict: str = NO_VERDICT
     year: float | None = None
+    year_change: float | None = None
+    year_low: float | None = None
+    year_high: float | None = None
     note: str = ""
 
     @property
@@ -64,6 +69,14 @@ class Figure:
         if self.change is None or self.change_low is None or self.change_high is None:
             return self.change
         return max(abs(self.change), (self.change_high - self.change_low) / 2)
+
+    @property
+    def since_last_year(self) -> Figure:
+        """The same figure with last year in the place of the weeks before; no verdict."""
+        return replace(
+            self, before=self.year, change=self.year_change, change_low=self.year_low,
+            change_high=self.year_high, excess=None, verdict=NO_VERDICT,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,7 @@ def measure(material: Material, rate: Rate, by: str | None = None) -> Measured:
     now = _pooled(material, rate, spans.now, levels)
     sizes = _sizes(material, rate, levels)
     changes = _changes(material, rate, frame, levels)
-    year = _year(material, rate, by)
+    years = _years(material, rate, levels)
     keys = [""] * len(now) if by is None else [str(key) for key in now.index]
     figures = {}
     for key, row in zip(keys, now.to_dict("records"), strict=True):
@@ -167,7 +180,7 @@ def measure(material: Material, rate: Rate, by: str | None = None) -> Measured:
             n=sizes.get(key, change.get("n_after")),
             before=_number(change.get("rate_before")),
             verdict=change.get("verdict", NO_VERDICT),
-            year=year,
+            **years.get(key, {}),
             **known,
         )
     return Measured(rate, figures)
@@ -216,15 +229,39 @@ def _changes(
     return {str(key): row for key, row in zip(keys, rows, strict=True)}
 
 
-def _year(material: Material, rate: Rate, by: str | None) -> float | None:
-    """Return the rate of everything a year ago, None where those days are not all known."""
-    if by is not None:
-        return None
-    found = year_frame(material, rate.frame)
-    if found is None or not gives(found, rate.name, rate.of):
-        return None
-    return _number(_pooled(material, Rate(rate.name, found, rate.of), material.spans.year, [])
-                   .iloc[0][rate.name])  # fmt: skip
+def _years(material: Material, rate: Rate, levels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the rates a year ago by key, none where those days are not all known.
+
+    Of everything there is also the change since, of the same weekdays.
+    """
+    past = year_frame(material, rate.frame, counts_needed(RATES[rate.name]))
+    if past is None or not set(levels) <= set(past.index.names):
+        return {}
+    if not gives(past, rate.name, rate.of):
+        return {}
+    then = replace(rate, frame=past)
+    pooled = _pooled(material, then, material.spans.year, levels)[rate.name]
+    if levels:
+        return {str(key): {"year": _number(value)} for key, value in pooled.items()}
+    found = {"year": _number(pooled.iloc[0]) if len(pooled) else None}
+    change = _since_last_year(material, rate, past)
+    parts = {"year_change": "change", "year_low": "change_low", "year_high": "change_high"}
+    return {"": {**found, **{name: _number(change.get(part)) for name, part in parts.items()}}}
+
+
+def _since_last_year(material: Material, rate: Rate, past: pd.DataFrame) -> dict[Any, Any]:
+    spans = material.spans
+    if not EFFECTS.get(rate.name):
+        return {}
+    try:
+        rows = material.quietly(
+            compare, spans.now.of(rate.frame), rate.name, before=spans.year.of(past), by=[],
+            of=rate.of, until=spans.now.until(rate.frame),
+        )  # fmt: skip
+    except FrameError as error:
+        material.remarks.append(f"{rate.label} and last year: {error}")
+        return {}
+    return next(iter(rows.to_dict("records")), {})
 
 
 def worst(figures: Sequence[Figure]) -> tuple[str, Figure | None]:

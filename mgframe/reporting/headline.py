@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from mgframe.analysis.comparing import BETTER, WORSE
 from mgframe.reporting.figures import Figure, chosen_rates, measure
@@ -10,10 +11,16 @@ from mgframe.reporting.material import Material
 from mgframe.reporting.pictures import Picture, delivery_picture, volume_picture
 from mgframe.reporting.volumes import Volume, volumes
 
+_AN_ARCHIVE: Final = "Mailgun keeps days for a year, so they need an archive"
+_FURTHER_BACK: Final = "the archive does not have all of them"
+
 
 @dataclass(frozen=True)
 class Headline:
-    """The figures of everything; `days`, `before` and `year` say in words what is compared."""
+    """The figures of everything; `days`, `before` and `year` say in words what is compared.
+
+    `year_needs` is why last year is not known, where it is not.
+    """
 
     volume: Volume | None
     figures: list[Figure]
@@ -21,6 +28,7 @@ class Headline:
     before: str
     year: str
     year_known: bool
+    year_needs: str
     compared: bool
     pictures: list[Picture] = field(default_factory=list)
     title: str = "In short"
@@ -48,6 +56,7 @@ def headline(material: Material) -> Headline:
         before=spans.before_text,
         year=spans.year.text,
         year_known=known,
+        year_needs=_FURTHER_BACK if material.archive else _AN_ARCHIVE,
         compared=len(spans.before.of(frame)) > 0,
         pictures=[picture for picture in pictures if picture],
     )

@@ -14,6 +14,7 @@ from mgframe.errors import FrameError, MgframeWarning, QueryError
 from mgframe.framing import is_simulated, key_levels, meta_of, resolution_of, times_of
 from mgframe.periods import local_days, resample
 from mgframe.reporting.spans import Spans
+from mgframe.sourcing import FromArchive
 from mgframe.timespan import local_midnights
 from mgframe.vocabulary import DELIVERED_FBL, KEYS, OVERLAPPING_LEVELS, PROVIDER_LEVELS
 
@@ -28,7 +29,8 @@ class Coverage:
     """Which keys were asked for, which answered, and why others did not.
 
     `asked` and `answered` name domains, `failed` has the reason by domain; `problems` tells of
-    whole questions without an answer. `requests` were sent, `causes` of them for the causes of what
+    whole questions without an answer, `not_kept` of those that an archive has no track for.
+    `requests` were sent, `causes` of them for the causes of what
     stands out; `requests` is None where frames were handed over and nothing was sent.
     """
 
@@ -36,6 +38,7 @@ class Coverage:
     answered: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    not_kept: tuple[str, ...] = ()
     requests: int | None = None
     causes: int = 0
 
@@ -51,8 +54,9 @@ class Material:
     `whole` serves figures of everything, `domains` those by domain, `providers` and `tags` those by
     provider and tag. `complaints` serves complaints, with the denominator `complaints_of`;
     `complaints_filtered` says that it was fetched without Gmail. `account` is a total of its own to
-    hold the sum of the domains against, `year` last year's. `frames` is all that can be
-    investigated, `listing` the account's table of domains; `client` can be asked for causes.
+    hold the sum of the domains against, `year` the days of a year ago and `year_of_complaints`
+    those like `complaints`. `frames` is all that can be investigated, `listing` the account's table
+    of domains; `client` can be asked for causes; `archive` is where the frames come from.
     """
 
     spans: Spans
@@ -67,8 +71,10 @@ class Material:
     complaints_filtered: bool = False
     account: pd.DataFrame | None = None
     year: pd.DataFrame | None = None
+    year_of_complaints: pd.DataFrame | None = None
     listing: pd.DataFrame | None = None
     client: Client | None = None
+    archive: FromArchive | None = None
     code: str = ""
     remarks: list[str] = field(default_factory=list)
 
@@ -230,13 +236,20 @@ def coverage_of(frames: Sequence[pd.DataFrame]) -> Coverage:
     return Coverage((*answered, *failed), answered, failed)
 
 
-def year_frame(material: Material, frame: pd.DataFrame) -> pd.DataFrame | None:
-    """Return the frame that has every day of a year ago, None where there is none."""
-    for candidate in (frame, material.year):
-        if candidate is None or not len(candidate):
+def year_frame(
+    material: Material, frame: pd.DataFrame, needed: Sequence[str]
+) -> pd.DataFrame | None:
+    """Return a frame like this one that knows every day of a year ago, None where there is none.
+
+    Known are all of the `needed` counts: a part of the days would look like less mail.
+    """
+    like = material.complaints_filtered and frame is material.complaints
+    own = material.spans.year
+    for candidate in (frame, material.year_of_complaints if like else material.year):
+        if candidate is None or not len(candidate) or not set(needed) <= set(candidate.columns):
             continue
-        days = local_midnights(times_of(candidate)).unique()
-        own = material.spans.year
-        if ((days >= own.first) & (days <= own.last)).sum() == own.number:
+        rows = own.of(candidate)
+        days = local_midnights(times_of(rows)).unique()
+        if len(days) == own.number and not rows[list(needed)].isna().to_numpy().any():
             return candidate
     return None

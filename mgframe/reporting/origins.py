@@ -155,15 +155,33 @@ def recipe(material: Material) -> Recipe:
         "Asked": ", ".join(endpoints) or "frames of the user",
         "Region": ", ".join(regions) or "not known",
         "Fetched": ", ".join(minute(text) for text in fetched[-1:]) or "not known",
+        **_archive(material),
         "Requests": _requests(material.coverage),
         "Versions": f"Python {platform.python_version()}, {_versions()}",
     }
     return Recipe(facts, material.code)
 
 
+def _archive(material: Material) -> dict[str, str]:
+    """Return which archive the numbers are of, and when its tracks were kept last."""
+    archive = material.archive
+    if archive is None:
+        return {}
+    read = (meta_of(frame).get("track") for frame in (material.whole, *material.frames))
+    names = dict.fromkeys(str(name) for name in read if name)
+    at = archive.kept_at()
+    tracks = [f"{name} ({minute(at[name])})" for name in names if name in at]
+    return {
+        "Archive": f"{archive.name}, as of {minute(archive.end)}",
+        "Tracks, each with its last sync": ", ".join(tracks) or "not known",
+    }
+
+
 def _requests(coverage: Coverage) -> str:
     if coverage.requests is None:
         return "none, frames from memory"
+    if not coverage.requests:
+        return "none, figures from an archive"
     causes = (
         f", {coverage.causes} of them for causes, of logs or classes of bounces"
         if coverage.causes

@@ -43,7 +43,8 @@ class Row:
 class Scorecard:
     """All domains with mail now or before: `total`, then the `first` ones, then the `rest`.
 
-    `check` says how the total relates to the account's own, `worse` how many domains got worse.
+    `check` says how the total relates to the account's own, `worse` how many domains got worse,
+    `year` whether any of a year ago is known.
     """
 
     total: Row
@@ -56,6 +57,7 @@ class Scorecard:
     id: str = "scorecard"
     worse: int = 0
     flagged: bool = False
+    year: bool = False
 
 
 def scorecard(material: Material, findings: Sequence[tuple[int, str]] = ()) -> Scorecard | None:
@@ -84,7 +86,14 @@ def scorecard(material: Material, findings: Sequence[tuple[int, str]] = ()) -> S
         check=_check(material, whole),
         worse=len([row for row in rows if row.verdict == WORSE]),
         flagged=bool(found),
+        year=any(_knows_year(row) for row in rows),
     )
+
+
+def _knows_year(row: Row) -> bool:
+    """Return whether anything of a year ago is known that the table shows."""
+    rate = row.figures[0].year if row.figures else None
+    return rate is not None or (row.volume is not None and row.volume.year is not None)
 
 
 def _by_domain(rates: Sequence[Rate]) -> list[Rate]:

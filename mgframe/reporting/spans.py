@@ -12,7 +12,7 @@ import pandas as pd
 
 from mgframe.analysis.telling import days_text
 from mgframe.errors import QueryError
-from mgframe.framing import complete_until, kept_since, meta_of, times_of, with_meta
+from mgframe.framing import complete_until, meta_of, times_of, with_meta
 from mgframe.summing import Booleans, with_used_labels
 from mgframe.timespan import local_midnights, localise, read_zone, resolve
 
@@ -92,23 +92,22 @@ class Spans:
         word = {1: "the week", 4: "the four weeks"}.get(weeks, f"the {weeks} weeks")
         return f"{word} before"
 
-    def known_at(self, now: datetime) -> Spans:
-        """Return the spans cut to the hours that Mailgun still keeps where days are local.
+    def known_since(self, since: pd.Timestamp) -> Spans:
+        """Return the spans cut to the hours that are still kept where days are local.
 
         Raises
         ------
         QueryError
-            It does not keep the hours of the report's own days.
+            The hours of the report's own days are not.
         """
         if self.zone is None:
             return self
-        kept = kept_since("hour", pd.Timestamp(now)).tz_convert(self.zone).tz_localize(None)
-        first = kept.ceil("D")
+        first = since.tz_convert(self.zone).tz_localize(None).ceil("D")
         if self.now.first < first:
             raise QueryError(
-                f"tz={self.zone_name!r} needs hours, which Mailgun keeps for 60 days, since "
-                f"{first:%Y-%m-%d}, and the report begins {self.now.first:%Y-%m-%d}; leave tz= out "
-                "for UTC days, or hand over a frame of hours that you kept"
+                f"tz={self.zone_name!r} needs hours, which are kept since {first:%Y-%m-%d} (by "
+                f"Mailgun for 60 days), and the report begins {self.now.first:%Y-%m-%d}; leave "
+                "tz= out for UTC days, or take them from an archive that has kept hours for longer"
             )
         weeks = max((self.before.last - max(first, self.before.first)).days + 1, 0) // _WEEK
         return replace(self, before=_weeks_before(self.now, max(weeks, 1)))

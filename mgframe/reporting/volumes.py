@@ -36,8 +36,15 @@ class Volume:
     @property
     def growth(self) -> float | None:
         """Return by which part there is more than before; None where either is not known."""
-        return None if self.partly or not self.before or self.value is None else (
-            self.value / self.before - 1)  # fmt: skip
+        return self._more_than(self.before)
+
+    @property
+    def since_last_year(self) -> float | None:
+        """Return by which part there is more than a year ago; None where either is not known."""
+        return self._more_than(self.year)
+
+    def _more_than(self, then: float | None) -> float | None:
+        return None if self.partly or not then or self.value is None else self.value / then - 1
 
 
 def volume_column(frame: pd.DataFrame) -> str | None:
@@ -54,9 +61,11 @@ def volumes(material: Material, frame: pd.DataFrame, by: str | None) -> dict[str
     own, like = spans.now.of(frame), _like_weekdays(spans.before.of(frame), spans.now)
     now, unknown = _summed(material, own, name, levels), _unknown(own, name, levels)
     before = _means(material, like, name, levels)
-    year = _a_year_ago(material, frame, name) if by is None else None
+    year = _a_year_ago(material, frame, name, levels)
     return {
-        key: Volume(name, COUNTS[name].label, now.get(key), before.get(key), year, key in unknown)
+        key: Volume(
+            name, COUNTS[name].label, now.get(key), before.get(key), year.get(key), key in unknown
+        )
         for key in {**before, **now}
     }
 
@@ -74,11 +83,14 @@ def _means(
     return {key: value * number / days for key, value in sums.items() if key not in unknown}
 
 
-def _a_year_ago(material: Material, frame: pd.DataFrame, name: str) -> int | None:
-    past = year_frame(material, frame)
-    if past is None or name not in past.columns:
-        return None
-    return _summed(material, material.spans.year.of(past), name, []).get("")
+def _a_year_ago(
+    material: Material, frame: pd.DataFrame, name: str, levels: Sequence[str]
+) -> dict[str, int]:
+    """Return how much mail there was a year ago; nothing where a part of those days is unknown."""
+    past = year_frame(material, frame, [name])
+    if past is None or not set(levels) <= set(past.index.names):
+        return {}
+    return _summed(material, material.spans.year.of(past), name, levels)
 
 
 def _summed(

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from mgframe.archiving.archive import Archive
 from mgframe.client import Client
 from mgframe.errors import FrameError, QueryError
 from mgframe.framing import complete_until, meta_of
-from mgframe.planning import client_of
 from mgframe.reporting.fetching import fetch_material
 from mgframe.reporting.material import Coverage, Material, coverage_of, from_frames, read_frames
 from mgframe.reporting.printing import as_pdf, find_browser, write_whole
@@ -22,6 +22,7 @@ from mgframe.reporting.rendering import Page, as_html, as_markdown, read_logo
 from mgframe.reporting.sections import Contents, fill, read_sections
 from mgframe.reporting.spans import read_spans
 from mgframe.reporting.texts import minute
+from mgframe.sourcing import FromArchive, source_of
 from mgframe.timespan import Moment
 
 _KINDS: Final = (".html", ".htm", ".pdf", ".md")
@@ -76,6 +77,7 @@ def report(
     title: str | None = None,
     logo: str | os.PathLike[str] | None = None,
     until: Moment | None = None,
+    archive: Archive | None = None,
     client: Client | None = None,
 ) -> Report:
     """Write a report about domains into one file: HTML, PDF or Markdown, as the path ends.
@@ -88,9 +90,9 @@ def report(
     ----------
     data : DataFrame, list of them, or names of domains, optional
         Frames of counts in days or hours; or the domains to ask for. By default all active domains
-        of `client`. From frames comes what they can give: the scorecard needs the key domain,
-        incidents four weeks or more and best 90 days of the frames that :func:`mgframe.investigate`
-        takes; what is left out is said.
+        of `client`, or all in the archive. From frames comes what they can give: the scorecard
+        needs the key domain, incidents four weeks or more and best 90 days of the frames that
+        :func:`mgframe.investigate` takes; what is left out is said.
     path : str or path
         The file, which ends in ``.html``, ``.pdf`` (printed by Chromium, Chrome or Edge, which must
         be installed; ``MGFRAME_BROWSER`` names another) or ``.md``. It is replaced in one step, and
@@ -100,7 +102,8 @@ def report(
         ``last="7d"`` (the default).
     tz : str or tzinfo, optional
         Where days begin, such as ``"Europe/Berlin"``; by default UTC. It takes hours, which Mailgun
-        keeps for 60 days; limits, tags and incidents stay on UTC days and say so.
+        keeps for 60 days and an archive for good; limits, tags and incidents stay on UTC days and
+        say so.
     sections : sequence of str, optional
         Which sections, in this order: headline, findings, scorecard, domains, breakdown, limits,
         coverage, caveats, reproduction. What they do not need is not asked.
@@ -110,10 +113,13 @@ def report(
         An image (PNG, JPEG, GIF, WebP, SVG) of up to half a megabyte, carried within the file.
     until : str or datetime, optional
         Until when (exclusive) frames are complete; from attrs where left out.
+    archive : Archive, optional
+        Where every figure comes from: the days end where it was last kept, and what its tracks do
+        not tell is left out and said. Of :meth:`Archive.as_of` comes the report of that day again.
     client : Client, optional
-        Whom to ask; by default a client made from the environment. Of frames only the causes of
-        what stands out are asked (the logs, else the bounce classification, of three findings at
-        most), and without a client nothing is sent.
+        Whom to ask; by default a client made from the environment. Of frames and of an archive
+        only the causes of what stands out are asked (the logs, else the bounce classification, of
+        three findings at most), and without a client nothing is sent.
 
     Returns
     -------
@@ -128,6 +134,8 @@ def report(
         The frames cannot make a report, or hold nothing of its days; nothing was written.
     ConfigurationError
         The file cannot be written, or a PDF has no browser.
+    ArchiveError
+        The archive holds nothing yet, or cannot be read.
     ApiError, TransportError, ResponseError
         Nothing could be asked. Where single domains fail the report says so, and warns.
 
@@ -157,7 +165,7 @@ def report(
     image = read_logo(None if logo is None else Path(logo))
     if place.suffix.lower() == ".pdf":
         find_browser()  # before anything is sent
-    material = _material(data, names, last, period, tz, until, client)
+    material = _material(data, names, last, period, tz, until, archive, client)
     material = replace(material, code=_code(data, material, place))
     contents = fill(material, names)
     write_whole(place, _rendered(place, _page(material, contents, title or _TITLE, image)))
@@ -188,13 +196,20 @@ def _material(
     period: str | None,
     tz: str | tzinfo | None,
     until: Moment | None,
+    archive: Archive | None,
     client: Client | None,
 ) -> Material:
     wanted = [data] if isinstance(data, str) else data
     if wanted is None or _are_names(wanted):
-        client = client_of(client)
-        spans = read_spans(last, period, tz, client.now()).known_at(client.now())
-        return fetch_material(client, wanted, spans, names)  # type: ignore[arg-type]
+        source = source_of(client, archive)
+        spans = read_spans(last, period, tz, source.client.now())
+        spans = spans.known_since(source.kept_since("hour"))
+        material = fetch_material(source, wanted, spans, names)  # type: ignore[arg-type]
+        if isinstance(source, FromArchive):
+            return replace(material, archive=source, client=client)
+        return replace(material, client=source.client)
+    if archive is not None:
+        raise QueryError("data= holds frames already; leave archive= out, or give names of domains")
     frames = read_frames(wanted)
     zone = _zone_of(frames) if tz is None else tz
     spans = read_spans(last, period, zone, _edge(frames, until))
@@ -233,10 +248,16 @@ def _page(material: Material, contents: Contents, title: str, logo: str) -> Page
         title=title,
         logo=logo,
         subtitle=f"{spans.now.text}{zone}{against}",
-        made=f"Data of {minute(fetched)}" if fetched else "Data from memory",
+        made=_made(material, fetched),
         sections=contents.sections,
         simulated=material.simulated,
     )
+
+
+def _made(material: Material, fetched: Any) -> str:
+    """Return how old the numbers are, and where they were kept."""
+    kept = "" if material.archive is None else f", from the archive {material.archive.name}"
+    return f"Data of {minute(fetched)}{kept}" if fetched else "Data from memory"
 
 
 def _rendered(place: Path, page: Page) -> bytes:
@@ -253,11 +274,20 @@ def _code(data: Data | None, material: Material, place: Path) -> str:
     arguments = [f"path={place.name!r}", _period(spans.now.first, spans.now.last)]
     if spans.zone is not None:
         arguments.append(f"tz={spans.zone_name!r}")
+    if material.archive is not None:
+        arguments.append("archive=archive")
     if material.client is not None:
         arguments.append("client=client")
     if names is not None:
         arguments.insert(0, repr(list(names)) if _are_names(names) else "frames")
-    return f"import mgframe as mg\n\nmg.report({', '.join(arguments)})"
+    call = f"mg.report({', '.join(arguments)})"
+    opened = [] if material.archive is None else [_opening(material.archive)]
+    return "\n".join(["import mgframe as mg", "", *opened, call])
+
+
+def _opening(archive: FromArchive) -> str:
+    """Return the code that opens an archive as it was read."""
+    return f"archive = mg.Archive({archive.name!r}).as_of({archive.moment!r})"
 
 
 def _period(first: pd.Timestamp, last: pd.Timestamp) -> str:
