@@ -1,4 +1,4 @@
-"""An account as a source of frames: which question a choice needs, and its code."""
+"""An account, or an archive, as what is explored: which question a choice needs, and its code."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from mgframe.explorer.choice import ALL, Choice, Span, read_window, span_of
 from mgframe.explorer.loaded import Loaded
 from mgframe.explorer.steps import arguments
 from mgframe.filtering import Where
-from mgframe.framing import is_simulated
-from mgframe.joining import question_of
-from mgframe.metrics_api import metrics
+from mgframe.framing import is_simulated, meta_of
 from mgframe.planning import Question
 from mgframe.settings import REGIONS
+from mgframe.sourcing import FromArchive, Source
 
 #: What can be fetched: hours and days; weeks and months are made of days.
 WIDTHS: Final = ("hour", "day", "week", "month")
@@ -51,17 +50,17 @@ class Request:
 
 
 class Account:
-    """A client's account; `where` are filters that every fetch has."""
+    """An account, of Mailgun or kept; `where` are filters that every fetch has."""
 
-    def __init__(self, client: Client, where: Where | None = None) -> None:
-        self.client = client
-        self._where = {"where": dict(where)} if where else {}
+    def __init__(self, source: Source, where: Where | None = None) -> None:
+        self.source = source
+        self._where: dict[str, Any] = {"where": dict(where)} if where else {}
         self._kept: OrderedDict[Request, tuple[Loaded, float]] = OrderedDict()
 
     def request(self, choice: Choice) -> Request:
         """Return what must be fetched for a choice: its days, and those before to compare with."""
         span = self._span(choice.window)
-        first = span.before.first if choice.compare else span.first
+        first = span.earlier(choice.past).first if choice.compare else span.first
         today = self._today() if choice.partial and "/" not in choice.window else span.last
         width = "hour" if choice.resolution == "hour" else "day"
         return Request(choice.group, f"{first:%Y-%m-%d}", f"{today:%Y-%m-%d}", width)
@@ -74,9 +73,7 @@ class Account:
         QueryError
             The keys do not go together, or Mailgun keeps nothing of the days.
         """
-        return question_of(
-            metrics, **request.arguments, **self._where, progress=False, client=self.client
-        )
+        return self.source.question(**request.arguments, **self._where)
 
     def at_hand(self, request: Request) -> Loaded | None:
         """Return what was fetched for a request, None where nothing is kept or it is too old.
@@ -89,34 +86,40 @@ class Account:
 
     def keep(self, request: Request, frame: pd.DataFrame, notes: Sequence[str]) -> Loaded:
         """Keep a fetched frame, with the code that fetches it."""
-        loaded = Loaded.of(frame, self._code(request, simulated=is_simulated(frame)), notes)
+        loaded = Loaded.of(frame, self._code(request, frame), notes)
         self._kept[request] = loaded, _monotonic()
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return loaded
 
-    def _code(self, request: Request, *, simulated: bool) -> list[str]:
-        """Return the code that fetches the same frame."""
-        told = arguments([], {**request.arguments, **self._where})
-        return [
-            "import mgframe as mg",
-            "",
-            f"client = {self._client_code(simulated=simulated)}",
-            f"df = mg.metrics({told}, client=client)",
-        ]
+    @property
+    def number(self) -> int:
+        """How many days are kept, up to the last one that is over."""
+        return (self._today() - self.source.kept_since("day").tz_localize(None)).days
 
-    def _client_code(self, *, simulated: bool) -> str:
-        client = self.client
-        if simulated:
-            return "mg.demo()  # the simulated account, with the arguments that yours had"
-        known = client.base_url in REGIONS.values()
-        named: dict[str, Any] = {"region": client.region} if known else {}
-        named |= {} if known else {"base_url": client.base_url}
-        named |= {"subaccount": client.subaccount} if client.subaccount else {}
-        return f"mg.Client({arguments([], named)})  # the key: MAILGUN_API_KEY"
+    def widths(self) -> tuple[str, ...]:
+        """Return the widths to draw: those that can be fetched, and what is made of them."""
+        return WIDTHS if "hour" in self.source.widths else WIDTHS[1:]
+
+    def _code(self, request: Request, frame: pd.DataFrame) -> list[str]:
+        """Return the code that fetches the same frame."""
+        told = {**request.arguments, **self._where}
+        if isinstance(self.source, FromArchive):
+            name = str(meta_of(frame).get("track"))
+            lines = [
+                f"archive = {archive_code(self.source)}",
+                f"df = archive.frame({arguments([name], told)})",
+            ]
+        else:
+            client = client_code(self.source.client, simulated=is_simulated(frame))
+            lines = [
+                f"client = {client}",
+                f"df = mg.metrics({arguments([], told)}, client=client)",
+            ]
+        return ["import mgframe as mg", "", *lines]
 
     def _today(self) -> pd.Timestamp:
-        return pd.Timestamp(self.client.now()).tz_localize(None).normalize()
+        return pd.Timestamp(self.source.client.now()).tz_localize(None).normalize()
 
     def _span(self, window: str) -> Span:
         span = span_of(window, self._today() - _DAY)
@@ -125,6 +128,23 @@ class Account:
                 "window='all' is for a frame; an account needs days, such as last='28d'"
             )
         return span
+
+
+def client_code(client: Client, *, simulated: bool) -> str:
+    """Return the code that makes a client; the key is never in it."""
+    if simulated:
+        return "mg.demo()  # the simulated account, with the arguments that yours had"
+    known = client.base_url in REGIONS.values()
+    named: dict[str, Any] = {"region": client.region} if known else {}
+    named |= {} if known else {"base_url": client.base_url}
+    named |= {"subaccount": client.subaccount} if client.subaccount else {}
+    return f"mg.Client({arguments([], named)})  # the key: MAILGUN_API_KEY"
+
+
+def archive_code(source: FromArchive) -> str:
+    """Return the code that opens an archive as it was when it was explored."""
+    place = arguments([str(source.archive.place)], {})
+    return f"mg.Archive({place}).as_of({arguments([source.moment], {})})"
 
 
 def read_account_window(last: str) -> str:

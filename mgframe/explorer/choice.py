@@ -16,6 +16,7 @@ from mgframe.explorer.steps import Step, columns, days, in_order, method
 from mgframe.periods import resample
 from mgframe.plotting.choosing import one_reading
 from mgframe.ranking import SIZES
+from mgframe.reporting.spans import YEAR
 from mgframe.reshaping import where
 from mgframe.timespan import read_moment, read_span
 from mgframe.vocabulary import OVERLAPPING_LEVELS, RATES
@@ -25,7 +26,11 @@ ALL: Final = "all"
 TOGETHER: Final = "time"
 
 #: The windows offered, in days that are over.
-PRESETS: Final = ("1d", "7d", "14d", "28d", "60d", "90d", "180d", "365d")
+PRESETS: Final = ("1d", "7d", "14d", "28d", "60d", "90d", "180d", "365d", "425d", "730d")
+
+#: What a window can be compared with: the days right before it, or its weekdays a year ago.
+BEFORE: Final = "before"
+LAST_YEAR: Final = "year"
 
 ORDERS: Final = ("largest", "lowest", "highest", "name")
 
@@ -39,11 +44,10 @@ class Span:
     first: pd.Timestamp
     last: pd.Timestamp
 
-    @property
-    def before(self) -> Span:
-        """The days right before, as many."""
-        length = self.last - self.first + _DAY
-        return Span(self.first - length, self.last - length)
+    def earlier(self, past: str) -> Span:
+        """Return the days right before, as many, or the same weekdays 52 weeks before."""
+        back = YEAR * _DAY if past == LAST_YEAR else self.last - self.first + _DAY
+        return Span(self.first - back, self.last - back)
 
     @property
     def text(self) -> str:
@@ -66,8 +70,8 @@ class Choice:
     together; `keys` the keys to keep of some levels; `window` ``"all"``, so many days that are over
     (``"28d"``) or two days (``"2026-11-01/2026-11-15"``); `partial` adds the open day to so many
     days; `resolution` the width to draw, empty for the frame's own; `compare` sets the window
-    against the days before it; `focus` is the one key that is open; `order` that of the table.
-    `group` are the keys to fetch from an account, empty for a frame.
+    against `past`, the days before it or those of last year; `focus` is the one key that is open;
+    `order` that of the table. `group` are the keys to fetch from an account, empty for a frame.
     """
 
     measure: str = "delivery_rate"
@@ -77,6 +81,7 @@ class Choice:
     partial: bool = False
     resolution: str = ""
     compare: bool = False
+    past: str = BEFORE
     focus: str | None = None
     order: str = "largest"
     group: tuple[str, ...] = ()
@@ -144,11 +149,12 @@ def fitted(choice: Choice, offer: Offer) -> Choice:
     focus = choice.focus if by in offer.keys and choice.focus in offer.keys[by] else None
     resolution = choice.resolution if choice.resolution in offer.resolutions else ""
     compares = choice.compare and offer.has_windows
-    window = _window_to_compare(choice.window, offer.days) if compares else choice.window
+    past = choice.past if offer.reaches_back(YEAR) else BEFORE
+    window = _window_to_compare(choice.window, past, offer.days) if compares else choice.window
     window = window if offer.has_windows else ALL
     return replace(
         choice, measure=measure, by=by, keys=tuple(keys), focus=focus, window=window,
-        resolution=resolution, compare=compares,
+        resolution=resolution, compare=compares, past=past,
     )  # fmt: skip
 
 
@@ -163,11 +169,12 @@ def _first_level(offer: Offer) -> str:
     return first_level([x for x in offer.levels if len(offer.keys[x]) > 1] or offer.levels)
 
 
-def _window_to_compare(window: str, known: Days | None) -> str:
-    """Return a window that leaves as many days before it, where everything was chosen."""
+def _window_to_compare(window: str, past: str, known: Days | None) -> str:
+    """Return a window that leaves as many days to compare with, where everything was chosen."""
     if window != ALL or known is None:
         return window
-    fitting = [preset for preset in PRESETS if 2 * int(preset[:-1]) <= known.number]
+    most = min(known.number - YEAR, YEAR) if past == LAST_YEAR else known.number // 2
+    fitting = [preset for preset in PRESETS if int(preset[:-1]) <= most]
     return fitting[-1] if fitting else PRESETS[0]
 
 
@@ -202,7 +209,7 @@ def course_of(choice: Choice, offer: Offer) -> Course:
     def cut(start: pd.Timestamp, stop: pd.Timestamp) -> tuple[Step, ...]:
         return (*first, days(f"{start:%Y-%m-%d}", f"{stop:%Y-%m-%d}"), *narrowed)
 
-    past = span.before
+    past = span.earlier(choice.past)
     return Course(
         cut(span.first, last),
         cut(past.first, past.last) if choice.compare else (),
@@ -241,13 +248,25 @@ def needed(choice: Choice, offer: Offer) -> Step:
 def comparing(choice: Choice, offer: Offer, span: Span) -> Step:
     """Return the comparison of a window with the days before it."""
     options: dict[str, Any] = {
-        "before": span.before.text,
+        "before": span.earlier(choice.past).text,
         "after": span.text,
         "by": [] if choice.by == TOGETHER else [choice.by],
     }
     if offer.days is not None and offer.days.until:
         options["until"] = offer.days.until
     return method("compare", compare, choice.measure, **options)
+
+
+def read_compare(compare: object) -> tuple[bool, str]:
+    """Return whether to compare, and with what; else raise :class:`QueryError`."""
+    if isinstance(compare, bool):
+        return compare, BEFORE
+    if compare in (BEFORE, LAST_YEAR):
+        return True, str(compare)
+    raise QueryError(
+        f"compare={compare!r} must be True (the days before), 'year' (the same weekdays 52 weeks "
+        "before) or False"
+    )
 
 
 def check_order(order: str) -> str:

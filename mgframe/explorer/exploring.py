@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from mgframe.archiving.archive import Archive
 from mgframe.client import Client
-from mgframe.errors import ConfigurationError, QueryError, suggestion
-from mgframe.explorer.account import WIDTHS, Account, read_account_window
-from mgframe.explorer.choice import ALL, TOGETHER, Choice, first_level, fitted, read_window
-from mgframe.explorer.offer import Offer, offer_of
+from mgframe.errors import ConfigurationError, QueryError
+from mgframe.explorer.account import Account
+from mgframe.explorer.beginning import of_account, of_frame, read_measure
+from mgframe.explorer.choice import Choice
 from mgframe.explorer.session import Session
 from mgframe.filtering import Where
-from mgframe.metrics_asking import read_by
-from mgframe.planning import client_of
-from mgframe.summing import names_in
-from mgframe.vocabulary import ALL_COUNTS, RATES, count_name, rate_name
+from mgframe.sourcing import source_of
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -40,8 +38,9 @@ def explore(
     by: str | list[str] | None = None,
     last: str | None = None,
     resolution: str | None = None,
-    compare: bool = False,
+    compare: bool | str = False,
     where: Where | None = None,
+    archive: Archive | None = None,
     client: Client | None = None,
 ) -> Explorer:
     """Explore a frame, or an account, with widgets: chart, table and totals change together.
@@ -66,13 +65,17 @@ def explore(
     resolution : str, optional
         The width of the buckets drawn: ``"hour"``, ``"day"``, ``"week"``, ``"month"``. By default
         the frame's own, days for an account.
-    compare : bool, default False
-        Set the window against the days before it, as many.
+    compare : bool or "year", default False
+        Set the window against the days before it, as many, or against the same weekdays 52 weeks
+        before, which takes a frame or an archive of more than a year.
     where : mapping, optional
         Filters of every fetch, as in :func:`mgframe.metrics`.
+    archive : Archive, optional
+        What is explored where there is no frame, in place of an account: as it is now, with the
+        keys, the widths and the days that its tracks keep. Nothing is sent.
     client : Client, optional
-        Whose account is asked where there is no frame; by default a client made from the
-        environment.
+        Whose account is asked where there is no frame and no archive; by default a client made
+        from the environment.
 
     Returns
     -------
@@ -87,6 +90,8 @@ def explore(
         ipywidgets is not installed: ``pip install "mgframe[explorer]"``.
     QueryError
         An argument is wrong, or belongs to the other source.
+    ArchiveError
+        The archive holds nothing yet, or cannot be read.
     FrameError
         The frame cannot be explored or cannot give the measure.
 
@@ -110,16 +115,20 @@ def explore(
     <BLANKLINE>
     """
     _require_widgets()
-    measure = _read_measure(measure)
+    measure = read_measure(measure)
     if frame is not None:
-        choice = _of_frame(frame, measure, by, last, resolution, compare)
-        if client is not None or where is not None:
+        choice = of_frame(frame, measure, by, last, resolution, compare)
+        if client is not None or where is not None or archive is not None:
             raise QueryError(
-                "client= and where= are for an account; cut a frame first with df.mg.where(...)"
+                "client=, archive= and where= are for an account; cut a frame first with "
+                "df.mg.where(...)"
             )
         return Explorer(Session(choice, frame))
-    choice = _of_account(measure, by, last, resolution, compare)
-    return Explorer(Session(choice, Account(client_of(client), where)))
+    if archive is not None and client is not None:
+        raise QueryError("an archive is explored without a client; leave one of them out")
+    source = source_of(client, archive)
+    choice = of_account(source, measure, by, last, resolution, compare)
+    return Explorer(Session(choice, Account(source, where)))
 
 
 class Explorer:
@@ -217,89 +226,3 @@ def _require_widgets() -> None:
             'the explorer needs ipywidgets: pip install "mgframe[explorer]"; without it, '
             "df.mg.plot.rates() and df.mg.rates() give the same chart and numbers"
         )
-
-
-def _read_measure(measure: str) -> str:
-    for read in (rate_name, count_name):
-        try:
-            return read(measure)
-        except QueryError:
-            continue
-    if isinstance(measure, str):
-        return measure  # a user's own count, which only the frame can know
-    raise QueryError(f"measure={measure!r} must be the name of a rate or a count")
-
-
-def _of_frame(
-    frame: pd.DataFrame,
-    measure: str,
-    by: str | list[str] | None,
-    last: str | None,
-    resolution: str | None,
-    compare: bool,
-) -> Choice:
-    """Return the choice to begin with in a frame."""
-    if not isinstance(frame, pd.DataFrame):
-        raise QueryError(f"frame must be a frame of counts, got {type(frame).__name__}")
-    offer = offer_of(frame)
-    levels = [] if by is None else names_in(by, argument="by")
-    if len(levels) > 1 or any(level not in (*offer.levels, TOGETHER) for level in levels):
-        named = levels[0] if levels else ""
-        raise QueryError(
-            f"by={by!r} must be one level of the frame{suggestion(named, offer.levels)}: "
-            f"{', '.join(offer.levels)}, or 'time' for all together"
-        )
-    _check_measure(measure, offer)
-    if resolution is not None and resolution not in offer.resolutions:
-        raise QueryError(
-            f"resolution={resolution!r}: this frame can show {', '.join(offer.resolutions)}"
-        )
-    if (last is not None or compare) and not offer.has_windows:
-        raise QueryError(
-            "last= and compare= need a frame of hours or days; this one has "
-            f"{f'{offer.resolution}s' if offer.resolution else 'no time'}"
-        )
-    choice = Choice(
-        measure,
-        levels[0] if levels else "",
-        window=ALL if last is None else read_window(last, "last"),
-        resolution=resolution or "",
-        compare=compare,
-    )
-    return fitted(choice, offer)
-
-
-def _check_measure(measure: str, offer: Offer) -> None:
-    offered = (*offer.rates, *offer.counts)
-    if measure not in offered and measure != "delivery_rate":  # which nobody asked for
-        raise QueryError(
-            f"measure={measure!r} is not in this frame{suggestion(measure, offered)}; it can show "
-            f"{', '.join(offered)}"
-        )
-
-
-def _of_account(
-    measure: str,
-    by: str | list[str] | None,
-    last: str | None,
-    resolution: str | None,
-    compare: bool,
-) -> Choice:
-    """Return the choice to begin with in an account."""
-    group = tuple(read_by("domain" if by is None else by, timed=True))
-    if measure not in RATES and measure not in ALL_COUNTS:
-        raise QueryError(f"measure={measure!r} is no rate or count{suggestion(measure, RATES)}")
-    width = "day" if resolution is None else resolution
-    if width not in WIDTHS:
-        raise QueryError(
-            f"resolution={resolution!r} must be one of {', '.join(WIDTHS)}"
-            f"{suggestion(width, WIDTHS)}"
-        )
-    return Choice(
-        measure,
-        first_level(group),
-        window=read_account_window("28d" if last is None else last),
-        resolution=width,
-        compare=compare,
-        group=group,
-    )

@@ -73,6 +73,10 @@ class Offer:
         told = set(PROVIDER_LEVELS) & set(self.levels)
         return DELIVERED_FBL if name == "complaint_rate" and told else None
 
+    def reaches_back(self, days: int) -> bool:
+        """Whether there are days so far before the last one."""
+        return self.days is not None and self.days.number > days
+
     @property
     def has_windows(self) -> bool:
         """Whether some of the days can be looked at: longer buckets cannot be cut to days."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mgframe.errors import MgframeError
 from mgframe.explorer.account import Account, Request
-from mgframe.explorer.choice import Choice, check_order, fitted, read_window
+from mgframe.explorer.choice import Choice, check_order, fitted, read_compare, read_window
 from mgframe.explorer.fetching import Fetch, Outcome, sentence_of
 from mgframe.explorer.loaded import Loaded
 from mgframe.explorer.offer import Offer
@@ -70,10 +70,12 @@ class Session:
         Raises
         ------
         QueryError
-            A window or an order is malformed.
+            A window, an order or a comparison is malformed.
         """
         if "window" in changes:
             changes["window"] = read_window(changes["window"])
+        if "compare" in changes:
+            changes["compare"], changes["past"] = read_compare(changes["compare"])
         if "order" in changes:
             changes["order"] = check_order(changes["order"])
         self.show(replace(self.wanted, **changes))

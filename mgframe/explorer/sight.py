@@ -118,5 +118,6 @@ def _words(choice: Choice, course: Course, offer: Offer) -> str:
     if course.span is None:
         first, last = offer.days.first, offer.days.newest
         return f"{first:%d %b %Y} to {last:%d %b %Y}"
-    past = f", compared with {course.span.before.words}" if choice.compare else ""
+    earlier = course.span.earlier(choice.past).words
+    past = f", compared with {earlier}" if choice.compare else ""
     return f"{course.span.words}{past}"

@@ -7,7 +7,16 @@ from typing import Any, Final
 
 import ipywidgets as w
 
-from mgframe.explorer.choice import ALL, PRESETS, TOGETHER, Choice, first_level, span_of
+from mgframe.explorer.choice import (
+    ALL,
+    BEFORE,
+    LAST_YEAR,
+    PRESETS,
+    TOGETHER,
+    Choice,
+    first_level,
+    span_of,
+)
 from mgframe.explorer.filling import Filling
 from mgframe.explorer.offer import Offer, key_title, measure_title
 from mgframe.explorer.page import STYLE, heading, notes_text, problem_text, totals_text
@@ -22,7 +31,7 @@ from mgframe.explorer.parts import (
 )
 from mgframe.explorer.picker import Picker
 from mgframe.explorer.session import Session
-from mgframe.metrics_asking import METRICS_KEYS
+from mgframe.reporting.spans import YEAR
 
 _ORDER_WORDS: Final = {
     "largest": "largest first",
@@ -63,8 +72,8 @@ class View:
             for text in ("from", "to")
         )
         self._resolution = self._dropdown("Resolution", [], lambda v: self._choose(resolution=v))
-        self._compare = self._tick(
-            "compare with the days before", lambda v: self._choose(compare=v)
+        self._compare = self._dropdown(
+            "Compare with", [], lambda v: self._choose(compare=v or False)
         )
         self._partial = self._tick("with today, still counting", lambda v: self._choose(partial=v))
         self._kind = self._watched(
@@ -166,12 +175,13 @@ class View:
 
     def _progress(self, done: int, total: int) -> None:
         self._bar.max, self._bar.value = max(total, 1), done
-        self._so_far.value = f"{done} of {total} requests" if done else "asking Mailgun ..."
+        self._so_far.value = f"{done} of {total} requests" if done else "fetching ..."
 
     def _fill(self, choice: Choice, offer: Offer | None) -> None:
         self._fill_group(choice)
         self._fill_window(choice, offer)
-        self._compare.value, self._partial.value = choice.compare, choice.partial
+        self._partial.value = choice.partial
+        self._fill_compare(choice, offer)
         self._fill_order(choice)
         if offer is None:
             return
@@ -188,26 +198,26 @@ class View:
         show_if(self._resolution, len(self._resolution.options) > 1)
 
     def _fill_group(self, choice: Choice) -> None:
-        keys = [(key_title(name), name) for name in METRICS_KEYS]
+        if self._session.account is None:
+            return
+        keys = [(key_title(name), name) for name in self._session.account.source.keys]
         first, second = (*choice.group, _NONE, _NONE)[:2]
         fill_options(self._group[0], [*keys, ("Whole account", _NONE)], first)
         others = [pair for pair in keys if pair[1] != first] if first != _NONE else []
         fill_options(self._group[1], [("nothing else", _NONE), *others], second)
 
     def _fill_window(self, choice: Choice, offer: Offer | None) -> None:
-        account = self._session.account is not None
+        account = self._session.account
         known = None if offer is None else offer.days
-        fitting = [p for p in PRESETS if account or (known and int(p[:-1]) <= known.number)]
+        most = known.number if known else 0
+        most = most if account is None else account.number
+        fitting = [p for p in PRESETS if int(p[:-1]) <= most]
         options = [(window_words(p), p) for p in fitting]
         options = options if account else [("everything", ALL), *options]
         if choice.window not in [value for _, value in options]:
             options.append((window_words(choice.window), choice.window))
         fill_options(self._window, options, choice.window)
-        widths = (
-            ["hour", "day", "week", "month"]
-            if account
-            else list(offer.resolutions if offer else ())
-        )
+        widths = account.widths() if account else offer.resolutions if offer else ()
         shown = choice.resolution or (offer.resolution if offer else "")
         fill_options(self._resolution, [(f"{width}s", width) for width in widths], shown)
         if known is not None:
@@ -216,6 +226,15 @@ class View:
             self._first.value, self._last.value = (edge.date() for edge in edges)
         for widget in (self._first, self._last):
             show_if(widget, offer is not None and offer.has_windows)
+
+    def _fill_compare(self, choice: Choice, offer: Offer | None) -> None:
+        """Offer what the window can be compared with: last year only where there are such days."""
+        account = self._session.account
+        reaches = account.number > YEAR if account else bool(offer and offer.reaches_back(YEAR))
+        words = {"": "nothing", BEFORE: "the days before", LAST_YEAR: "the same days last year"}
+        chosen = choice.past if choice.compare else ""
+        options = [(text, x) for x, text in words.items() if x != LAST_YEAR or reaches]
+        fill_options(self._compare, options, chosen)
 
     def _fill_measure(self, choice: Choice, offer: Offer) -> None:
         kinds = ["Rates"] * bool(offer.rates) + ["Counts"]

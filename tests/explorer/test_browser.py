@@ -255,13 +255,13 @@ def test_a_search_narrows_the_domains(page):
 
 
 def test_the_days_before_are_compared(page):
-    page.get_by_label("compare with the days before").check()
+    page.get_by_label("Compare with").select_option(label="the days before")
     until(page, lambda: "compared with 19 Oct 2026" in page.locator("body").inner_text())
     until(page, lambda: "verdict" in page.locator(".mgframe-head").inner_text())
     verdicts = {"worse", "better", "no change seen", "too few"}
     until(page, lambda: {row[-1] for row in cells(page)} <= verdicts)
     keep(page, "compared")
-    page.get_by_label("compare with the days before").uncheck()
+    page.get_by_label("Compare with").select_option(label="nothing")
     until(page, lambda: "compared with" not in page.locator("body").inner_text())
 
 

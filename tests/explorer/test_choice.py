@@ -34,8 +34,14 @@ def test_so_many_days_end_with_the_last_one_that_is_over():
 
 def test_the_days_before_are_as_many_and_touch():
     span = Span(day("2026-11-09"), day("2026-11-15"))
-    assert span.before == Span(day("2026-11-02"), day("2026-11-08"))
-    assert span.before.text == "2026-11-02/2026-11-08"
+    assert span.earlier("before") == Span(day("2026-11-02"), day("2026-11-08"))
+    assert span.earlier("before").text == "2026-11-02/2026-11-08"
+
+
+def test_last_year_is_the_same_weekdays_52_weeks_before():
+    span = Span(day("2026-11-09"), day("2026-11-15"))
+    assert span.earlier("year") == Span(day("2025-11-10"), day("2025-11-16"))
+    assert span.earlier("year").first.day_of_week == span.first.day_of_week
 
 
 @pytest.mark.parametrize(

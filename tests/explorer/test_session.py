@@ -15,6 +15,7 @@ from mgframe.explorer import fetching
 from mgframe.explorer import session as sessions
 from mgframe.explorer.exploring import Explorer
 from mgframe.simulator import Fault, Model
+from mgframe.sourcing import source_of
 
 
 @pytest.fixture
@@ -67,14 +68,14 @@ def test_the_code_of_an_account_fetches_the_same_frame():
 
 
 def test_the_code_names_region_and_subaccount_and_never_the_key():
-    account = accounts.Account(mg.Client("key-of-mine", region="eu", subaccount="sub-1"))
-    code = "\n".join(
-        account._code(accounts.Request((), "2026-11-01", "2026-11-02", "day"), simulated=False)
-    )
+    client = mg.Client("key-of-mine", region="eu", subaccount="sub-1")
+    account = accounts.Account(source_of(client, None))
+    request = accounts.Request((), "2026-11-01", "2026-11-02", "day")
+    code = "\n".join(account._code(request, mail()))
     assert 'mg.Client(region="eu", subaccount="sub-1")' in code
     assert "key-of-mine" not in code
-    elsewhere = accounts.Account(mg.Client("key-of-mine", base_url="http://127.0.0.1:9"))
-    assert elsewhere._client_code(simulated=False).startswith(
+    elsewhere = mg.Client("key-of-mine", base_url="http://127.0.0.1:9")
+    assert accounts.client_code(elsewhere, simulated=False).startswith(
         'mg.Client(base_url="http://127.0.0.1:9")'
     )
 

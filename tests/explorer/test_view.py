@@ -66,10 +66,10 @@ def test_what_is_filled_in_is_not_taken_for_a_choice():
     shows, show = [], explorer.session.show
     explorer.session.show = lambda choice: (shows.append(choice), show(choice))
     explorer.choose(compare=True, window="7d", measure="bounce_rate", by="recipient_provider")
-    assert view._compare.value
+    assert view._compare.value == "before"
     assert (view._window.value, view._measure.value) == ("7d", "bounce_rate")
     assert len(shows) == 1
-    view._compare.value = False
+    view._compare.value = ""
     assert len(shows) == 2
 
 
