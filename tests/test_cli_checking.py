@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from kept import archive_of
 
 import mgframe as mg
 from mgframe.cli import main
@@ -128,3 +129,15 @@ def test_an_account_that_answers_nothing_is_code_1(
     server.faults.append(Fault("502", times=999))
     assert main(RECONCILE) == 1
     assert capsys.readouterr().out == ""
+
+
+def test_an_archive_is_investigated_without_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MAILGUN_API_KEY", raising=False)
+    archive_of(tmp_path / "mail-history")
+    line = ["investigate", "--archive", str(tmp_path / "mail-history"), "--last", "14m"]
+    assert main(line) == 3
+    out = capsys.readouterr().out
+    assert out.startswith("1. The block rate of mail from big.example")
+    assert "SIMULATED" not in out

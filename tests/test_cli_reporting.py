@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from kept import archive_of
 
 import mgframe as mg
 from mgframe.cli import main
@@ -184,3 +185,43 @@ def test_the_readmes_cron_line_runs_and_needs_no_escaping(tmp_path: Path) -> Non
     (tmp_path / "reports").mkdir()
     assert main(words) == 0
     assert (tmp_path / "reports" / "weekly.html").stat().st_size > 10_000
+
+
+# ---------------------------------------------------------------- of an archive
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an archive of fourteen months."""
+    path = tmp_path_factory.mktemp("kept") / "mail-history"
+    archive_of(path)
+    return path
+
+
+def test_the_monday_job_is_made_of_an_archive_without_a_key(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAILGUN_API_KEY", raising=False)
+    line = ["report", "--archive", str(kept), "--period", "last week", "-o"]
+    assert main([*line, str(tmp_path / "weekly.html")]) == 0  # what no track keeps is no failure
+    page = (tmp_path / "weekly.html").read_text(encoding="utf-8")
+    assert "from the archive mail-history" in page
+    assert "10\u201316 Nov 2025" in page
+    assert "SIMULATED" not in page
+
+
+def test_a_key_in_the_environment_is_not_asked_beside_an_archive(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILGUN_API_KEY", "key-that-nobody-asks-with")
+    monkeypatch.setattr("mgframe.cli.connecting.connect", lambda _: pytest.fail("it was asked"))
+    assert main(["report", "--archive", str(kept), "-o", str(tmp_path / "weekly.md")]) == 0
+
+
+def test_a_folder_that_is_no_archive_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["report", "--archive", str(tmp_path / "nothing"), "-o", str(tmp_path / "weekly.md")]
+    assert main(line) == 1
+    assert "nothing has been kept yet" in capsys.readouterr().err
+    assert not (tmp_path / "weekly.md").exists()

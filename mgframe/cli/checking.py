@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from mgframe.cli.connecting import add_connection, connect
+from mgframe.cli.connecting import add_connection, connect, source
 from mgframe.cli.options import add_options, arguments_of
 from mgframe.cli.output import Output, add_output, file_of
 from mgframe.cli.parser import Parser, examples
@@ -30,10 +30,12 @@ def fill_investigate(parser: Parser) -> None:
         "and what to check next. Code 3 where anything was found."
     )
     parser.epilog = examples(
-        "mgframe investigate --simulated", "mgframe investigate --last 60d -o findings.csv"
+        "mgframe investigate --simulated",
+        "mgframe investigate --last 60d -o findings.csv",
+        "mgframe investigate --archive mail-history --last 14m",
     )
     add_options(parser, investigate, skip=NOT_HERE)
-    add_connection(parser)
+    add_connection(parser, archives=True)
     add_output(parser, default="by default sentences")
     parser.set_defaults(run=_investigate)
 
@@ -43,8 +45,8 @@ def _investigate(parsed: argparse.Namespace) -> int:
     from mgframe.investigation import investigate
 
     output = Output.of(parsed) if parsed.format or file_of(parsed) else None
-    with connect(parsed) as client:
-        found = investigate(**arguments_of(parsed, investigate, skip=NOT_HERE), client=client)
+    with source(parsed) as asked:
+        found = investigate(**arguments_of(parsed, investigate, skip=NOT_HERE), **asked)
     if output is None:
         sys.stdout.write(sentences(found))
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,9 +21,16 @@ if TYPE_CHECKING:
 _LONGEST = 1000
 
 
-def add_connection(parser: Parser) -> None:
-    """Add the options that say whom to ask."""
+def add_connection(parser: Parser, *, archives: bool = False) -> None:
+    """Add the options that say whom to ask; with `archives` that may be an archive."""
     group = parser.add_argument_group("whom to ask")
+    if archives:
+        group.add_argument(
+            "--archive",
+            metavar="PATH",
+            help="an archive, which needs no key and no request; with --key-file the account is "
+            "asked for causes alone",
+        )
     group.add_argument(
         "--simulated",
         action="store_true",
@@ -60,6 +69,27 @@ def connect(parsed: argparse.Namespace) -> Client:
     if key is None:
         _require_key()
     return Client(key, region=parsed.region, subaccount=parsed.subaccount)
+
+
+@contextmanager
+def source(parsed: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield whom to ask as arguments of a function: an archive, an account, or both.
+
+    Beside an archive an account is asked only where the command names it: a key that happens to be
+    in the environment sends nothing.
+    """
+    if parsed.archive is None:
+        with connect(parsed) as client:
+            yield {"client": client}
+        return
+    from mgframe.archiving.archive import Archive
+
+    archive = Archive(parsed.archive)
+    if not any((parsed.simulated, parsed.key_file, parsed.region, parsed.subaccount)):
+        yield {"archive": archive}
+        return
+    with connect(parsed) as client:
+        yield {"archive": archive, "client": client}
 
 
 def _simulated(parsed: argparse.Namespace) -> Client:

@@ -65,7 +65,7 @@ def arguments_of(
 
 def _parameters(function: Callable[..., Any], skip: tuple[str, ...]) -> Iterator[inspect.Parameter]:
     for parameter in inspect.signature(function).parameters.values():
-        if parameter.name != "client" and parameter.name not in skip:
+        if parameter.name not in ("client", "archive", *skip):  # whom to ask is said elsewhere
             yield parameter
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mgframe.cli.alarms import Alarm, add_fail_on, tell
-from mgframe.cli.connecting import add_connection, connect
+from mgframe.cli.connecting import add_connection, source
 from mgframe.cli.options import add_options, arguments_of, values
 from mgframe.cli.output import file_of
 from mgframe.cli.parser import Parser, Word, examples
@@ -31,6 +31,7 @@ def fill_report(parser: Parser) -> None:
     )
     parser.epilog = examples(
         'mgframe report --period "last week" --tz Europe/Berlin -o weekly.html',
+        'mgframe report --archive mail-history --period "last week" -o weekly.html',
         "mgframe report news.example.com --sections headline,scorecard --last 7d -o news.md",
         "mgframe report --fail-on 'complaint_rate>0.1%:over' -o weekly.html",
     )
@@ -41,7 +42,7 @@ def fill_report(parser: Parser) -> None:
     )  # fmt: skip
     parser.words.append(Word("domain", values, needed=False))
     parser.usage = f"{parser.prog} [DOMAIN] -o FILE [OPTION ...]"
-    add_connection(parser)
+    add_connection(parser, archives=True)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE",
         help="an .html, .pdf or .md file; replaced once the new one is whole",
@@ -61,8 +62,8 @@ def _report(parsed: argparse.Namespace) -> int:
     if path is None:
         raise QueryError("-o must name a file; a report is not for stdout")
     _check(parsed.fail_on, question.get("sections"))
-    with connect(parsed) as client:
-        made = report(getattr(parsed, "domain", None), path, **question, client=client)
+    with source(parsed) as asked:
+        made = report(getattr(parsed, "domain", None), path, **question, **asked)
     judged = [alarm for alarm in parsed.fail_on if _is_judged(alarm, made.thresholds)]
     unknown = [alarm for alarm in parsed.fail_on if alarm not in judged]
     for alarm in unknown:
