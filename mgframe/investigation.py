@@ -253,7 +253,7 @@ def frames_of(views: Mapping[str, View]) -> tuple[list[pd.DataFrame], list[str]]
         raise (outages or list(errors.values()))[0]
     frames = [view.frame for view in views.values() if view.frame is not None]
     return frames, [
-        f"{name} is {'not kept' if isinstance(error, QueryError) else 'refused'}: {error}"
+        str(error) if isinstance(error, QueryError) else f"{name} is refused: {error}"
         for name, error in errors.items()
     ]
 

@@ -178,19 +178,33 @@ class FromArchive:
         QueryError
             No track can tell these keys apart; the message says which one would.
         """
-        needed = [*keys, *(key for key in where if key not in keys)]
         asked = None if counts is None else list(counts)
+        how: dict[str, Any] = {"by": keys, "where": where or None, "resolution": resolution}
         try:
-            found = self.archive.find(by=needed, counts=asked, resolution=resolution)
+            return self.archive.find(counts=asked, **how), asked
         except QueryError:
-            if asked is None:
-                raise
-            found = self.archive.find(by=needed, resolution=resolution)
-            known = self.archive.table(found).columns
-            asked = [name for name in asked if name in known]
-            if not asked:
-                raise
-        return found, asked
+            found = self._found(**how)
+        known = self.archive.table(found).columns
+        some = [name for name in asked or () if name in known]
+        if not some:
+            raise QueryError(
+                f"track {found!r} keeps none of {', '.join(asked or ['any count'])}; "
+                "archive.track(...) with these counts and another name would"
+            )
+        return found, some
+
+    def _found(self, *, by: list[str], where: Where | None, resolution: str) -> str:
+        """Return the track for these keys, whatever it counts."""
+        try:
+            return self.archive.find(by=by, where=where, resolution=resolution)
+        except QueryError:
+            needed = list(dict.fromkeys([*by, *(where or ())]))
+            said = f", by={needed!r}" if needed else ""
+            said += ", resolution='hour'" if resolution == "hour" else ""
+            raise QueryError(
+                f"no track has {resolution}s by {', '.join(needed) or 'account'}: "
+                f"archive.track('NAME'{said}) keeps them"
+            ) from None
 
     @property
     def name(self) -> str:

@@ -69,3 +69,10 @@ def by_keys(days: int, keys: Sequence[str]) -> pd.DataFrame:
 
 def _as_account(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(account="account").set_index("account", append=True)
+
+
+def spoken(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame without keys that count nothing in all of it, which no answer lists."""
+    keys = [name for name in frame.index.names if name != "time"]
+    some = frame.groupby(level=keys).transform("sum").sum(axis=1) > 0
+    return frame[some]

@@ -300,7 +300,10 @@ def test_an_archive_alone_is_investigated_without_a_request(
     assert first["start"] == pd.Timestamp("2026-11-09", tz="UTC")
     told = meta_of(found)
     assert (told["requests"], told["simulated"]) == (0, False)
-    assert "domain by ip is not kept" in reasons(found)
+    assert (
+        "no track has days by domain, ip: archive.track('NAME', by=['domain', 'ip']) keeps them"
+        in reasons(found)
+    )
 
 
 def test_it_equals_the_investigation_of_the_same_frames(kept: mg.Archive) -> None:

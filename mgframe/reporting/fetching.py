@@ -222,7 +222,7 @@ def _errors(views: Mapping[str, View], *, not_kept: bool) -> list[str]:
         if view.frame is None and (name != "days" or not_kept)
     }
     return [
-        f"{name}: {error}"
+        str(error) if not_kept else f"{name}: {error}"
         for name, error in found.items()
         if isinstance(error, QueryError) is not_kept
     ]
