@@ -160,6 +160,17 @@ def test_the_past_is_what_was_known_then(tmp_path: Path) -> None:
     assert_same(past.to_dask("mail"), before)
 
 
+def test_a_key_that_occurs_outside_the_window_alone_has_no_rows(tmp_path: Path) -> None:
+    archive = mg.Archive(tmp_path / "mail")
+    archive.track("mail", by="domain", api="none")
+    times = START + pd.to_timedelta([5, 6, 7], unit="D")
+    table = pd.DataFrame({"time": times, "domain": ["early.com", "a.com", "a.com"], "sent": 1})
+    rows = table.astype({"sent": "Int64"}).set_index(["time", "domain"])
+    put(archive, rows, (times[0], times[-1] + pd.Timedelta(days=1)))
+    window = {"start": times[1]}
+    assert_same(archive.to_dask("mail", **window), archive.frame("mail", **window))
+
+
 # ---------------------------------------------------------------- sums, rates, longer buckets
 
 
@@ -182,6 +193,14 @@ def test_rates_are_those_of_pandas(days: mg.Archive, by: list[str] | None) -> No
 def test_rates_of_another_denominator_are_those_of_pandas(days: mg.Archive, of: str) -> None:
     asked: dict[str, Any] = {"names": "complaint_rate", "by": "domain", "of": of}
     assert_same(days.to_dask("mail").mg.rates(**asked), days.frame("mail").mg.rates(**asked))
+
+
+def test_a_provider_that_reports_no_complaints_has_no_rate_of_them(days: mg.Archive) -> None:
+    frame, ddf = days.frame("mail"), days.to_dask("mail")
+    gmail = {"recipient_provider": "Gmail"}
+    found = assert_same(ddf.mg.where(**gmail).mg.rates(by="domain"),
+                        frame.mg.where(**gmail).mg.rates(by="domain"))  # fmt: skip
+    assert found["complaint_rate"].isna().all()
 
 
 @pytest.mark.parametrize("partial", [False, True])

@@ -21,6 +21,7 @@ import requests
 import mgframe as mg
 from mgframe.archiving.libraries import database
 from mgframe.archiving.scanning import scan
+from mgframe.archiving.storing import keep
 from mgframe.archiving.tables import Conflict
 
 pytest.importorskip("moto", reason='the fake of S3 is not installed: pip install "moto[s3]" flask')
@@ -97,6 +98,35 @@ def test_a_bucket_keeps_the_same_rows_as_a_folder(
     assert len(rows_of(archive, "hours")) == 48 * 3
     pd.testing.assert_frame_equal(rows_of(archive, "hours"), rows_of(folder, "hours"))
     assert archive.table("hours").state.covered == folder.table("hours").state.covered
+
+
+def test_frames_dask_and_exports_of_a_bucket_are_those_of_a_folder(
+    archive: mg.Archive, demo: mg.Client, tmp_path: Path
+) -> None:
+    dask = pytest.importorskip("dask")
+    folder = mg.Archive(tmp_path / "mail")
+    for kept in (archive, folder):
+        kept.track("days", "delivery_rate", by="domain", start=start_of(demo, 20))
+        kept.sync(client=demo)
+    wanted = folder.frame("days")
+    pd.testing.assert_frame_equal(archive.frame("days"), wanted)
+    with dask.config.set(scheduler="synchronous"):
+        found = archive.to_dask("days").mg.sum("domain").compute().set_index("domain")
+    pd.testing.assert_frame_equal(found, wanted.mg.sum("domain"))
+    file = archive.export("days", tmp_path / "days.csv")
+    assert file.read_bytes() == folder.export("days", tmp_path / "same.csv").read_bytes()
+
+
+def test_a_sync_of_what_changed_replaces_rows_in_a_bucket(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", "delivered", by="domain", start=start_of(demo, 3))
+    archive.sync(client=demo)
+    track, before = archive.named("days"), archive.frame("days")
+    span = (before.index[0][0], before.index[-1][0] + pd.Timedelta(days=1))
+    kept = keep(archive.table("days"), track, before + 1, span, lambda state, _: state)
+    assert (kept.added, kept.changed) == (0, len(before))
+    pd.testing.assert_frame_equal(archive.frame("days"), before + 1)
 
 
 def test_only_the_files_of_the_periods_asked_for_are_read(
