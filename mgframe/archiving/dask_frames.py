@@ -8,45 +8,34 @@ one time lie in one partition, and what keeps the time is added up partition by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
 from mgframe import reshaping
+from mgframe.archiving import dask_parts as parts
+from mgframe.archiving.dask_parts import PERIOD
 from mgframe.archiving.libraries import library
-from mgframe.dividing import Pool, divide
 from mgframe.eligibility import choose_rates
 from mgframe.errors import FrameError
-from mgframe.feedback import mixed_rows, silent_rows
-from mgframe.framing import complete_until, meta_of, require_levels, resolution_of, with_meta
-from mgframe.periods import are_whole, have_holes, read_rule, refuse_rest, starts_of
-from mgframe.ratios import quotients, sides_of
+from mgframe.framing import complete_until, meta_of, require_levels, resolution_of
+from mgframe.periods import read_rule, refuse_rest
 from mgframe.summing import (
-    ALL_KEYS,
     TOTAL_LEVEL,
     UNIQUE_DAYS,
-    add_up,
-    group_rows,
     levels_named,
     refuse_lifetime_sums,
-    refuse_repeated_rows,
     warn_of_uniques,
 )
 from mgframe.timespan import Moment, json_time
-from mgframe.vocabulary import OVERLAPPING_LEVELS, Rate, in_order
+from mgframe.vocabulary import OVERLAPPING_LEVELS, in_order
 
-#: The name of the index, the part of the table that a row lies in.
-PERIOD: Final = "period"
 #: Which longer buckets lie whole within a part, by the length of its name.
 _WITHIN: Final = {
     10: ("day",), 7: ("day", "month"), 4: ("day", "month", "quarter", "year")
 }  # fmt: skip
-_ROWS: Final = "(rows)"
-_HEARD: Final = "(heard)"
 _FANNED: Final = 8
 
 
@@ -78,7 +67,7 @@ class DaskFrame:
     def __init__(self, ddf: Any) -> None:
         self._ddf = ddf
         self._shape: pd.DataFrame = ddf._meta
-        self._levels = [str(n) for n in self._shape.columns if not _is_number(self._shape[n])]
+        self._levels = [str(n) for n in self._shape.columns if not parts.is_number(self._shape[n])]
         self._said = meta_of(self._shape)
         self._by_period = ddf.known_divisions and self._shape.index.name == PERIOD
 
@@ -101,7 +90,7 @@ class DaskFrame:
         self._refuse_sum(kept, overlap=overlap)
         counts = [str(n) for n in self._shape.columns if n not in self._levels]
         self._warn_of_uniques(counts, kept)
-        return self._added(_summed, kept, self._said_of(kept), skipna=skipna)
+        return self._added(parts.summed, kept, self._said_of(kept), skipna=skipna)
 
     def rates(
         self,
@@ -127,12 +116,12 @@ class DaskFrame:
         kept = self._levels if by is None else levels_named(self._frame, by)
         said = self._said_of(kept) | ({} if of is None else {"of": of})
         if kept == self._levels:
-            return self._mapped(_rates_of_rows, levels=kept, chosen=chosen, said=said)
+            return self._mapped(parts.rates_of_rows, levels=kept, chosen=chosen, said=said)
         self._refuse_sum(kept, overlap=False)
         needed = {n for rate in chosen for n in (*rate.numerator, rate.denominator)}
         self._warn_of_uniques(in_order(needed & set(self._shape.columns)), kept)
-        sides = self._added(_sides, kept, said, chosen=chosen)
-        return DaskFrame(sides)._mapped(_divided, levels=kept, chosen=chosen, said=said)
+        sides = self._added(parts.sides_summed, kept, said, chosen=chosen)
+        return DaskFrame(sides)._mapped(parts.divided, levels=kept, chosen=chosen, said=said)
 
     def resample(
         self,
@@ -164,12 +153,16 @@ class DaskFrame:
         said = {**self._said, "resolution": period}
         if until is not None and edge is not None:
             said["complete_until"] = json_time(edge)
-        sums = self._added(_bucketed, self._levels, said, period=period, skipna=skipna)
+        sums = self._added(parts.bucketed, self._levels, said, period=period, skipna=skipna)
         seen = self._ddf[["time"]].reduction(
-            _edges, aggregate=_edges, combine=_edges, meta=_edges(self._shape), split_every=16
-        )
+            parts.edges,
+            aggregate=parts.edges,
+            combine=parts.edges,
+            meta=parts.edges(self._shape),
+            split_every=16,
+        )  # fmt: skip
         return DaskFrame(sums)._mapped(
-            _whole, seen, width=width, period=period, edge=edge, skipna=skipna, said=said
+            parts.whole, seen, width=width, period=period, edge=edge, skipna=skipna, said=said
         )
 
     def long(self) -> Any:
@@ -181,7 +174,7 @@ class DaskFrame:
             The levels as columns, ``count`` (the name), ``value`` (``Int64``); within a partition
             one count after the other.
         """
-        return self._mapped(_long, levels=self._levels)
+        return self._mapped(parts.long, levels=self._levels)
 
     def where(self, **keys: Any) -> Any:
         """Return the rows whose levels have the given values, as :func:`mgframe.where`.
@@ -200,7 +193,7 @@ class DaskFrame:
     @property
     def _frame(self) -> pd.DataFrame:
         """The frame without rows, which checks what can be checked of any."""
-        return _framed(self._shape, self._levels)
+        return parts.framed(self._shape, self._levels)
 
     def _said_of(self, kept: Sequence[str]) -> dict[str, Any]:
         total = {} if "time" in kept or "time" not in self._levels else {"resolution": "total"}
@@ -240,203 +233,24 @@ class DaskFrame:
             return self._mapped(
                 part_of, levels=self._levels, kept=kept, labelled=True, said=said, **how
             )
-        parts: dict[str, Any] = {
+        chunk: dict[str, Any] = {
             "levels": self._levels,
             "kept": kept,
             "labelled": False,
             "said": said,
             **how,
         }
-        shape = part_of(self._shape, **parts)
-        again = _pooled if part_of is _sides else _added_up
+        shape = part_of(self._shape, **chunk)
+        again = parts.pooled if part_of is parts.sides_summed else parts.added_up
         names = kept or [TOTAL_LEVEL]
         wholes: dict[str, Any] = {"levels": names, "kept": names, "labelled": False, "said": said}
-        if again is _added_up:
+        if again is parts.added_up:
             wholes["skipna"] = how["skipna"]
         return self._ddf.reduction(
             part_of, aggregate=again, combine=again, meta=shape, split_every=_FANNED,
-            chunk_kwargs=parts, aggregate_kwargs=wholes, combine_kwargs=wholes,
+            chunk_kwargs=chunk, aggregate_kwargs=wholes, combine_kwargs=wholes,
         )  # fmt: skip
 
     @property
     def _whole_within(self) -> tuple[str, ...]:
         return _WITHIN.get(len(str(self._ddf.divisions[0])), ())
-
-
-# ---------------------------------------------------------------- of one partition
-
-
-def _is_number(column: pd.Series[Any]) -> bool:
-    return is_numeric_dtype(column.dtype)
-
-
-def _framed(part: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
-    return with_meta(part.set_index(list(levels)), meta_of(part))
-
-
-def _labels(part: pd.DataFrame, kept: Sequence[str], *, labelled: bool) -> list[pd.Index]:
-    labels = [pd.Index(part[name], name=name) for name in kept]
-    if not labels:
-        labels = [pd.Index([ALL_KEYS] * len(part), dtype="str", name=TOTAL_LEVEL)]
-    return [part.index, *labels] if labelled else labels
-
-
-def _flat(frame: pd.DataFrame, said: Mapping[str, Any], *, labelled: bool) -> pd.DataFrame:
-    plain = frame.reset_index()
-    return with_meta(plain.set_index(PERIOD) if labelled else plain, said)
-
-
-def _summed(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    skipna: bool,
-) -> pd.DataFrame:
-    """Return the sums of a partition."""
-    refuse_repeated_rows(part.set_index(list(levels)))
-    return _added_up(part, levels=levels, kept=kept, labelled=labelled, said=said, skipna=skipna)
-
-
-def _added_up(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    skipna: bool,
-) -> pd.DataFrame:
-    """Return the sums of rows, or of sums, of which there are several a key."""
-    counts = part.drop(columns=list(levels)).reset_index(drop=True)
-    groups, index = group_rows(_labels(part, kept, labelled=labelled))
-    return _flat(add_up(counts, groups, index, skipna=skipna), said, labelled=labelled)
-
-
-def _bucketed(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    period: str,
-    skipna: bool,
-) -> pd.DataFrame:
-    """Return the sums of a partition by longer buckets, and of how many rows each is."""
-    refuse_repeated_rows(part.set_index(list(levels)))
-    moved = part.copy(deep=False)
-    moved["time"] = starts_of(pd.DatetimeIndex(part["time"]), period)
-    moved[_ROWS] = pd.array(np.ones(len(part), dtype="int64"), dtype="Int64")
-    return _added_up(moved, levels=levels, kept=kept, labelled=labelled, said=said, skipna=skipna)
-
-
-def _edges(part: pd.DataFrame) -> pd.DataFrame:
-    """Return the first and the last time of a partition, or of such edges; none where empty."""
-    times = pd.DatetimeIndex(part["time"])
-    ends = [int(times.argmin()), int(times.argmax())] if len(times) else []
-    return part[["time"]].iloc[ends]
-
-
-def _whole(
-    sums: pd.DataFrame,
-    seen: pd.DataFrame,
-    *,
-    width: str,
-    period: str,
-    edge: pd.Timestamp | None,
-    skipna: bool,
-    said: Mapping[str, Any],
-) -> pd.DataFrame:
-    """Return sums without those of periods at the edges, and NA where a bucket has no row."""
-    rows, found = sums[_ROWS].to_numpy(dtype="int64"), sums.drop(columns=_ROWS)
-    starts, times = pd.DatetimeIndex(sums["time"]), pd.DatetimeIndex(seen["time"])
-    if not len(found):
-        return with_meta(found, said)
-    if not skipna:
-        counts = [name for name in found.columns if _is_number(found[name])]
-        found.loc[have_holes(starts, rows, times, width, period), counts] = pd.NA
-    if edge is not None:
-        found = found[are_whole(starts, times, width, period, edge)]
-    labelled = found.index.name == PERIOD
-    return with_meta(found if labelled else found.reset_index(drop=True), said)
-
-
-def _long(part: pd.DataFrame, *, levels: Sequence[str]) -> pd.DataFrame:
-    table = reshaping.long(_framed(part, levels))
-    counts = len(part.columns) - len(levels)
-    index = part.index.take(np.tile(np.arange(len(part)), counts))
-    return table.set_axis(index, axis=0)
-
-
-def _rates_of_rows(
-    part: pd.DataFrame, *, levels: Sequence[str], chosen: Sequence[Rate], said: Mapping[str, Any]
-) -> pd.DataFrame:
-    found = quotients(_framed(part, levels), chosen).reset_index()
-    return with_meta(found.set_axis(part.index, axis=0), said)
-
-
-# ---------------------------------------------------------------- both sides of pooled rates
-
-
-def _names(rate: Rate) -> tuple[str, str]:
-    return f"{rate.name} above", f"{rate.name} below"
-
-
-def _sides(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    chosen: Sequence[Rate],
-) -> pd.DataFrame:
-    """Return both sides of each rate, summed over the rows where both are known."""
-    frame = _framed(part, levels)
-    refuse_repeated_rows(frame)
-    pool = Pool(*group_rows(_labels(part, kept, labelled=labelled)))
-    heard = (~silent_rows(frame.index)).astype("float64")
-    columns = {_HEARD: pool.sums(heard, heard)[0]}
-    for rate in chosen:
-        sums = pool.sums(*sides_of(frame, rate, {}))
-        columns |= dict(zip(_names(rate), sums, strict=True))
-    return _flat(pd.DataFrame(columns, index=pool.index), said, labelled=labelled)
-
-
-def _pooled(
-    sides: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-) -> pd.DataFrame:
-    """Return the sums of sides that were summed before."""
-    pool = Pool(*group_rows(_labels(sides, kept, labelled=labelled)))
-    columns: dict[str, Any] = {}
-    names: Iterable[str] = sides.columns[len(levels) :]
-    for name in names:
-        values = sides[name].to_numpy(dtype="float64")
-        columns[name] = pool.sums(values, values)[0]
-    return _flat(pd.DataFrame(columns, index=pool.index), said, labelled=labelled)
-
-
-def _divided(
-    sides: pd.DataFrame, *, levels: Sequence[str], chosen: Sequence[Rate], said: Mapping[str, Any]
-) -> pd.DataFrame:
-    """Return the rates of summed sides."""
-    levels = list(levels) or [TOTAL_LEVEL]
-    index = sides.set_index(levels).index
-    found = sides[levels].copy()
-    for rate in chosen:
-        above, below = (sides[name].to_numpy(dtype="float64") for name in _names(rate))
-        values = np.empty(len(sides))
-        divide(above, below, out=values)
-        if rate.name == "complaint_rate":
-            nobody = np.asarray(sides[_HEARD] == 0)
-            values[nobody | silent_rows(index) | mixed_rows(index, said)] = np.nan
-        found[rate.name] = values
-    return with_meta(found, said)

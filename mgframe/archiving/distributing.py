@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from mgframe.archiving.buckets import Asked, Buckets, read_buckets
-from mgframe.archiving.dask_frames import PERIOD, register
+from mgframe.archiving.dask_frames import register
+from mgframe.archiving.dask_parts import PERIOD
 from mgframe.archiving.libraries import library, told
 from mgframe.archiving.places import Place
 from mgframe.archiving.questions import ACCOUNT, read_question
