@@ -135,6 +135,20 @@ def test_what_still_moves_is_synced_again_after_an_import(
     assert reads[0].until == pd.Timestamp("2026-11-13", tz="UTC"), "three days are the lag"
 
 
+def test_an_import_does_not_end_what_sync_still_watches(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-10")
+    archive.sync(client=demo)
+    reads = archive.table("days").state.reads
+    frame = mg.metrics("delivered", by="domain", start="2026-11-10", client=demo)
+    frame.attrs["mgframe"]["fetched_at"] = "2026-11-16T08:00:00Z"
+    archive.import_frame("days", frame)
+    assert archive.table("days").state.reads == reads
+    archive.import_frame("days", frame, overwrite=True)
+    assert archive.table("days").state.reads != reads
+
+
 def test_simulated_and_live_numbers_never_mix(archive: mg.Archive, demo: mg.Client) -> None:
     simulated = mg.metrics("delivered", by="domain", last="3d", client=demo)
     live = days({"a.com": [5]})

@@ -15,7 +15,9 @@ from mgframe.errors import QueryError
 if TYPE_CHECKING:
     import duckdb
 
-_WHOLE: Final = ("INT", "HUGEINT")
+#: How the types of whole numbers end; sums come as floats, which are exact up to there.
+_WHOLE: Final = ("INT", "INTEGER")
+_EXACT: Final = 2**53
 
 
 def sql(archive: Store, query: str) -> pd.DataFrame:
@@ -32,7 +34,7 @@ def sql(archive: Store, query: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The answer as a plain table; whole numbers are ``Int64``.
+        The answer as a plain table; whole numbers are ``Int64`` (above 2**53 as DuckDB gives them).
 
     Raises
     ------
@@ -100,6 +102,6 @@ def _plain(answer: Any) -> pd.DataFrame:
     whole = [
         name
         for name, kind in zip(answer.columns, answer.types, strict=True)
-        if str(kind).endswith(_WHOLE)
+        if str(kind).endswith(_WHOLE) and not (table[name].abs() > _EXACT).any()
     ]
     return table.astype(dict.fromkeys(whole, "Int64"))
