@@ -17,7 +17,7 @@ from mgframe.errors import ArchiveError, ConfigurationError
 if TYPE_CHECKING:
     import duckdb
 
-_FULL = ("No space left", "os error 28", "Errno 28", "disk quota")
+_FULL = ("No space left", "os error 28)", "Errno 28]", "os error 122)", "os error 27)")
 _CLOSED = ("Permission denied", "Read-only file system", "os error 13", "os error 30")
 _REMOTE = re.compile(r"Generic \w+ error|Unknown scheme")
 #: What an address may hold that opens it, and what a terminal's colours look like.

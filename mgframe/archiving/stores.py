@@ -98,7 +98,9 @@ class Store:
     def table_of(self, track: Track) -> Table:
         """Return the table of a track of this archive, as it was at `when`."""
         name = track.name
+        self._refuse_file(track)
         table = opened(self.place, name)
+        _refuse_foreign_table(track, table)
         if self.when is None:
             return table
         for version, state in table.history():
@@ -127,7 +129,10 @@ class Store:
             known = catalogue.state.facts
             if track.name in known:
                 _refuse_change(Track.from_json(track.name, known[track.name]), track)
-            if not exists(self.place, track.name):
+            self._refuse_file(track)
+            if exists(self.place, track.name):
+                _refuse_foreign_table(track, opened(self.place, track.name))
+            else:
                 created(self.place, track.name, track.levels, [], State())
             if track.name in known:
                 return
@@ -153,12 +158,37 @@ class Store:
         if not self.place.is_local or not folder.exists():
             return
         with os.scandir(folder) as entries:
-            found = [entry.name for entry in entries if not entry.name.startswith(".")]
+            found = [e.name for e in entries if not e.name.startswith(".") and not _is_begun(e)]
         if found:
             raise ArchiveError(
                 f"{self.place} is no archive and is not empty (it holds {found[0]!r}); choose an "
                 "empty folder or a new one"
             )
+
+    def _refuse_file(self, track: Track) -> None:
+        """Refuse a file that lies where a track's folder should."""
+        if self.place.is_local and Path(self.place.table(track.name)).is_file():
+            raise ArchiveError(
+                f"{self.place}/{track.name} is a file where the track's folder should be; move it "
+                "away, or take another name for the track"
+            )
+
+
+def _is_begun(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a catalogue that another process makes just now, or was killed over."""
+    if entry.name != CATALOGUE or not entry.is_dir():
+        return False
+    return {path.name for path in Path(entry.path).iterdir()} <= {"_delta_log"}
+
+
+def _refuse_foreign_table(track: Track, table: Table) -> None:
+    """Refuse a table under a track's name that is not the track's."""
+    lacks = [name for name in ("time", *track.levels, "period") if name not in table.columns]
+    if lacks:
+        raise ArchiveError(
+            f"{table.where} is a table of something else: it has no column {lacks[0]!r}. Nothing "
+            "was changed; move its folder away, or take another name for the track"
+        )
 
 
 def _refuse_change(kept: Track, asked: Track) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -24,6 +25,7 @@ from mgframe.archiving.libraries import library, told
 from mgframe.archiving.places import Place
 from mgframe.archiving.states import State
 from mgframe.errors import ArchiveError
+from mgframe.unseen import visible
 
 if TYPE_CHECKING:
     import deltalake
@@ -217,7 +219,18 @@ def opened(place: Place, name: str, version: int | None = None) -> Table:
         delta = library("deltalake").DeltaTable(
             place.table(name), version=version, storage_options=_options(place)
         )
+        _refuse_empty(place, name, delta.version())
     return Table(place, name, delta, delta.version())
+
+
+def _refuse_empty(place: Place, name: str, version: int) -> None:
+    """Refuse a commit of which a crashed machine wrote no more than the name.
+
+    The library takes it for a commit that did nothing; then the newest state would be lost.
+    """
+    entry = Path(place.table(name), "_delta_log", f"{version:020}.json")
+    if place.is_local and entry.exists() and not entry.stat().st_size:
+        raise OSError(f"{visible(str(entry))} is empty; without it the commit before is the newest")
 
 
 def created(
