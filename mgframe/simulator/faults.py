@@ -36,7 +36,8 @@ class Fault:
         wire: ``"truncated"``, ``"short"``, ``"slow"``, ``"drop"``; or the data: ``"extra-field"``,
         ``"negative"``, ``"textual"``, ``"quoted"``, ``"duplicate"``, ``"unsorted"``, ``"gap"``, and
         of the Metrics API ``"total"`` (one row more than there is), ``"dimension"`` (the first row
-        lacks its last one), ``"rate"`` (the first rate is no number).
+        lacks its last one), ``"rate"`` (the first rate is no number), ``"lost"`` (one value of the
+        first key, such as a domain, is not there).
     times : int
         How often.
     path : str, optional
@@ -185,6 +186,20 @@ def _drop_dimension(payload: Any) -> None:
     payload["items"][0]["dimensions"].pop()
 
 
+def _lose_key(payload: Any) -> None:
+    """Drop the rows of the first value of the first key, as if there were none."""
+    items = payload["items"]
+    keys = [_first_key(item) for item in items]
+    lost = min(keys, default="")
+    payload["items"] = [item for item, key in zip(items, keys, strict=True) if key != lost]
+    payload["pagination"]["total"] -= keys.count(lost)
+
+
+def _first_key(item: Any) -> str:
+    named = [d["value"] for d in item["dimensions"] if d["dimension"] != "time"]
+    return str(named[0]) if named else ""
+
+
 def _spoil_rate(payload: Any) -> None:
     for metrics in (item["metrics"] for item in payload["items"][:1]):
         for name in [name for name in metrics if name.endswith("_rate")][:1]:
@@ -202,4 +217,5 @@ _DATA: Final[dict[str, Callable[[Any], None]]] = {
     "total": _raise_total,
     "dimension": _drop_dimension,
     "rate": _spoil_rate,
+    "lost": _lose_key,
 }

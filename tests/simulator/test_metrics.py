@@ -638,6 +638,11 @@ def test_faults_of_the_data_spoil_rows_of_metrics_too(account: Model) -> None:
     assert len(spoilt("dimension")["items"][0]["dimensions"]) == 1
     assert spoilt("rate")["items"][0]["metrics"]["bounce_rate"] == "many"
     assert spoilt("textual")["items"][0]["metrics"]["sent_count"] == "many"
+    lost = spoilt("lost")
+    first = min(item["dimensions"][1]["value"] for item in good["items"])
+    left = [item for item in good["items"] if item["dimensions"][1]["value"] != first]
+    assert lost["items"] == left != good["items"]
+    assert lost["pagination"]["total"] == len(left)
     assert answer(app, body) == good, "a fault is played once and leaves the tables alone"
 
 
