@@ -182,7 +182,11 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         self.environ = environ = self.make_environ()
         # Read it whole, or the rest would be taken for the next request.
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:  # the client is gone, perhaps killed
+            self.close_connection = True
+            return
         environ["wsgi.input"] = io.BytesIO(body)
         parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         code, _, phrase = status.partition(" ")

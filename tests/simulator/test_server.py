@@ -271,3 +271,13 @@ def test_a_server_whose_clock_moves_answers_as_of_then() -> None:
     opened = [answer.json()["stats"][0]["opened"]["total"] for answer in (before, after)]
     assert opened[0] < opened[1]
     assert after.headers["Date"] == "Fri, 20 Nov 2026 09:30:00 GMT"
+
+
+def test_a_client_that_dies_amid_its_request_is_let_go(
+    running: Server, session: requests.Session, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection(("127.0.0.1", int(running.url.rsplit(":", 1)[1]))) as dying:
+        dying.sendall(b"POST /v1/analytics/metrics HTTP/1.1\r\nContent-Length: 90\r\n\r\n{")
+    time.sleep(0.1)
+    assert get(running, session).status_code == 200
+    assert capfd.readouterr().err == ""
