@@ -477,3 +477,24 @@ def test_the_log_says_what_a_compaction_did(archive: mg.Archive) -> None:
     moved = [one for action in actions for kind, one in action.items() if kind != "commitInfo"]
     assert actions[0]["commitInfo"]["operation"] == "OPTIMIZE"
     assert not any(one["dataChange"] for one in moved)
+
+
+def test_a_track_with_a_damaged_file_is_not_compared_and_the_others_are(
+    synced: mg.Archive, demo: mg.Client
+) -> None:
+    file = Path(synced.table("hours").files("2026-11-10")[0])
+    file.write_bytes(b"nothing of the kind")
+    found = synced.verify(client=demo)
+    assert found[["track", "check"]].to_numpy().tolist() == [["hours", "file"]]
+    assert found.attrs["mgframe"]["compared"] == {"api": 11 * 3 + 2, "tracks": 0}
+
+
+def test_a_day_that_only_one_of_two_tracks_has_rows_of_is_told(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "two", "one", "other", resolution="day")
+    span = (moment("2026-11-10"), moment("2026-11-12"))
+    counts = {"2026-11-10": {"delivered": 5}, "2026-11-11": {"delivered": 7}}
+    read_at(archive, frame_of(counts), "2026-11-20", name="one", span=span)
+    read_at(archive, frame_of(counts).iloc[:1], "2026-11-20", name="other", span=span)
+    [row] = archive.verify().to_dict("records")
+    assert (row["check"], row["start"]) == ("tracks", moment("2026-11-11"))
+    assert (row["kept"], row["answered"], row["difference"]) == (7, 0, 7)
