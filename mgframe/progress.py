@@ -19,7 +19,7 @@ def watched(done: Iterator[T], total: int, progress: bool | None) -> Iterable[T]
 
 def bar(total: int, unit: str, progress: bool | None, around: Iterator[T] | None = None) -> Any:
     """Return a bar, around an iterator or to be moved by hand; None where none is wanted."""
-    if not (somebody_watches() if progress is None else progress):
+    if not total or not (somebody_watches() if progress is None else progress):
         return None
     with warnings.catch_warnings():
         # tqdm.auto warns in a notebook without ipywidgets; its text bar is good enough there.

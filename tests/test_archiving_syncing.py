@@ -295,3 +295,17 @@ def test_it_learns_how_long_counts_move_and_reads_again_so_long(
     assert set(learnt.lags) == {"delivered", "opened"}
     moving = [read for read in learnt.reads if read.at is not None]
     assert moving[0].start <= pd.Timestamp(NOW) - pd.Timedelta(hours=max(learnt.lags.values()))
+
+
+def test_syncs_that_are_far_apart_teach_nothing_of_hours(
+    archive: mg.Archive, serving: Account
+) -> None:
+    late = Model(seed=3, domains=1, days=60, now=NOW - timedelta(days=40), late=True)
+    server, _ = serving(late)
+    client = mg.Client("key-simulated", base_url=server.url, clock=lambda: server.model.now)
+    archive.track("hours", ["delivered", "opened"], by="domain", resolution="hour")
+    for day in (40, 20, 0):
+        server.advance(NOW - timedelta(days=day))
+        archive.sync(client=client)
+    assert archive.restatements("hours")["age"].max() > 400  # seen after weeks
+    assert dict(archive.table("hours").state.lags) == {"delivered": 8, "opened": 72}

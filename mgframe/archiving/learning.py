@@ -26,6 +26,8 @@ from mgframe.vocabulary import COUNTS, DELIVERY_LAG_HOURS
 _PART: Final = 100
 #: A bucket whose first read is older says nothing of its first hours.
 _YOUNG_HOURS: Final = 24
+#: What changed between two reads further apart may have changed at any moment between them.
+_APART: Final = pd.Timedelta(days=2)
 #: So little teaches nothing: the usual lag stays.
 _LEAST_EVENTS, _LEAST_BUCKETS = 200, 24
 #: What is learnt is taken half as long again, so that a lag which cuts changes off grows.
@@ -81,7 +83,8 @@ def settling(archive: Store, name: str, since: Moment | None = None) -> pd.DataF
 
     A bucket counts where it was still moving when it was first read, at most 24 hours old, and is
     final now. What was fetched when it was final already, and what was imported, teaches nothing
-    of how it came to be; nor does a bucket with a part that is or was unknown.
+    of how it came to be; nor does a bucket with a part that is or was unknown, or one that changed
+    between two reads more than two days apart, for nobody saw when.
 
     Examples
     --------
@@ -195,7 +198,8 @@ class _Buckets:
         imported = flows["time"].isin(flows["time"][flows["version"].isin(imports)])
         times = pd.DatetimeIndex(flows["time"])
         at = holding(times, [span for span, _ in begun])
-        inside = (at >= 0) & (holding(times, final) >= 0) & ~imported.to_numpy()
+        unseen = flows["time"].isin(_changed_unseen(flows, made))
+        inside = (at >= 0) & (holding(times, final) >= 0) & ~(imported | unseen).to_numpy()
         rows, at = flows[inside], at[inside]
         firsts = pd.DatetimeIndex([c.state.at for _, c in begun], tz="UTC").as_unit("us")
         ends = bucket_ends(pd.DatetimeIndex(rows["time"]), resolution)
@@ -231,6 +235,19 @@ def _begun(commit: Commit) -> list[Span]:
         return []
     moving = [r.span for r in commit.state.reads if r.at is not None and not r.doubted]
     return without(moving, commit.before.covered)
+
+
+def _changed_unseen(flows: pd.DataFrame, made: Sequence[Commit]) -> pd.Series[Any]:
+    """Return the buckets that changed in a commit long after the one before it."""
+    late = [
+        commit.version
+        for commit in made
+        if commit.state.at is not None
+        and commit.before.at is not None
+        and commit.state.at - commit.before.at > _APART
+    ]
+    changed = flows["version"] > flows.groupby("time")["version"].transform("min")
+    return flows["time"][changed & flows["version"].isin(late)]
 
 
 def _hours(moments: pd.DatetimeIndex, ends: pd.DatetimeIndex) -> Floats:

@@ -12,6 +12,7 @@ from mgframe.archiving.outcomes import counted
 from mgframe.archiving.spans import Span
 from mgframe.archiving.standing import BUCKETS, EXTENTS, Standing
 from mgframe.framing import ATTRS
+from mgframe.settling import lag_of
 from mgframe.sheets import Sheet, as_page, as_text, number, wrapped
 from mgframe.unseen import visible
 from mgframe.vocabulary import RETENTION_DAYS
@@ -180,8 +181,9 @@ def _notes(one: Standing) -> Iterator[str]:
             f"{_buckets(one, one.doubted)} doubted: an answer lacked what had been there, which is "
             "kept; what has no row is unknown until a later answer"
         )
-    if one.state.lags:
-        slowest = sorted(one.state.lags.items(), key=lambda lag: -lag[1])
+    seen = {name: hours for name, hours in one.state.lags.items() if hours != lag_of(name, {})}
+    if seen:  # the others have their usual lag
+        slowest = sorted(seen.items(), key=lambda lag: -lag[1])
         said = ", ".join(f"{name} {hours:.0f} h" for name, hours in slowest[:_MOST])
         more = f" and {len(slowest) - _MOST} more" if len(slowest) > _MOST else ""
         yield f"counts were seen to move for {said}{more}"
