@@ -357,10 +357,12 @@ def test_the_lags_go_into_settled(archive: mg.Archive) -> None:
 def grow(
     archive: mg.Archive, hour: int, counts: dict[str, tuple[int, int]], width: int = 24
 ) -> pd.Timestamp:
-    """Read so many hours together, again `hour` hours later with other counts, and at last."""
+    """Read so many hours each day, after `hour` hours with other counts, and at last."""
     start = moment("2026-11-01")
     span = (start, start + pd.Timedelta(hours=width))
-    for turn, at in ((0, span[1]), (1, span[1] + pd.Timedelta(hours=hour))):
+    alike = [(0, after) for after in range(0, hour, 24)]
+    for turn, after in [*alike, (1, hour)]:
+        at = span[1] + pd.Timedelta(hours=after)
         values: dict[str, int | None] = {name: pair[turn] for name, pair in counts.items()}
         times = [str(start + pd.Timedelta(hours=h))[:19] for h in range(width)]
         read_at(archive, frame_of(dict.fromkeys(times, values)), at, lag="900h")
