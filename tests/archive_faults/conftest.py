@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +42,24 @@ def server(drawn: Model) -> Iterator[Server]:
     """The account, served; its clock goes on by the test."""
     with serve(drawn.at(drawn.now)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def first_day(drawn: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive after its first sync, to be copied."""
+    folder = tmp_path_factory.mktemp("first") / "history"
+    with serve(drawn.at(drawn.now)) as server:
+        synced(folder, server)
+    return folder
+
+
+@pytest.fixture
+def folder(first_day: Path, server: Server, tmp_path: Path) -> Path:
+    """An archive whose next sync has a day to fetch, as has the one that is always `whole`."""
+    for name in ("history", "whole"):
+        shutil.copytree(first_day, tmp_path / name)
+    later(server, days=1)
+    return tmp_path / "history"
 
 
 @pytest.fixture

@@ -112,14 +112,20 @@ def reading(folder: Path, tally: Tally) -> Iterator[None]:
         tally.wrong += wrong
 
 
-def killed(folder: Path, url: str, now: datetime, after: float) -> bool:
-    """Begin a sync in a child process and kill it; return whether it was still at work."""
+def killed(folder: Path, url: str, now: datetime, after: float, *, writing: bool) -> bool:
+    """Begin a sync in a child process and kill it; return whether it was still at work.
+
+    It is killed `after` so many seconds; if `writing`, at the first new file of data from then on.
+    """
     mine, theirs = _FORKING.Pipe(duplex=False)
     child = _FORKING.Process(target=sync, args=(folder, url, now, theirs))
     child.start()
     theirs.close()
     mine.recv()
     child.join(after)
+    had = len(list(folder.rglob("*.parquet")))
+    while writing and child.is_alive() and len(list(folder.rglob("*.parquet"))) <= had:
+        time.sleep(0.0005)
     child.kill()
     child.join()
     if child.exitcode not in (0, -9):
@@ -166,7 +172,9 @@ def chapter(folder: Path, number: int, kills: int, rng: np.random.Generator, tal
             whole = sync(other, server.url, now)
             makes, lasts = len(commits(other)) - had, time.perf_counter() - since + _COLD
             before, left = len(commits(mine)), orphans(mine)
-            if killed(mine, server.url, now, rng.uniform(0, lasts)):
+            # Writing takes milliseconds of a sync: half of the kills wait for it.
+            writing = bool(rng.random() < 0.5)
+            if killed(mine, server.url, now, rng.uniform(0, lasts), writing=writing):
                 done, files = len(commits(mine)) - before, len(orphans(mine) - left)
                 tally.struck[where_it_struck(done, makes, files)] += 1
             tally.wrong += [f"{now}: {text}" for text in unlike(sync(mine, server.url, now), whole)]

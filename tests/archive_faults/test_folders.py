@@ -13,21 +13,12 @@ import pandas as pd
 import pytest
 
 import mgframe as mg
-from archive_faults.accounts import kept, unlike, wrongs
-from archive_faults.conftest import TRACKS, Syncing, asking, later
+from archive_faults.accounts import unlike, wrongs
+from archive_faults.conftest import TRACKS, Syncing, asking
 from mgframe.archiving.tables import opened
 from mgframe.simulator import Model, Server
 
 Folder = Path
-
-
-@pytest.fixture
-def folder(server: Server, whole: Syncing, tmp_path: Path) -> Folder:
-    """An archive whose next sync has a day to fetch."""
-    kept(tmp_path / "history", TRACKS).sync(client=asking(server))
-    whole()
-    later(server, days=1)
-    return tmp_path / "history"
 
 
 def contents(folder: Folder) -> dict[str, bytes]:
@@ -263,9 +254,9 @@ def test_a_track_is_not_changed_after_data_exists(folder: Folder, oracle: Model)
 @pytest.mark.parametrize(
     "name", ["../up", "a/b", "/etc/hours", "..", ".", "", "a\\b", "h\0", "Hours", "_delta_log", "é"]
 )
-def test_a_name_that_is_a_path_is_refused_and_makes_nothing(folder: Folder, name: str) -> None:
-    before = contents(folder.parent)
-    archive = mg.Archive(folder)
+def test_a_name_that_is_a_path_is_refused_and_makes_nothing(first_day: Folder, name: str) -> None:
+    folder, archive = first_day.parent, mg.Archive(first_day)
+    before = contents(folder)
     for doing in (
         lambda: archive.track(name, by="domain"),
         lambda: archive.sync(name, client=mg.Client("key", base_url="http://127.0.0.1:9")),
@@ -273,4 +264,4 @@ def test_a_name_that_is_a_path_is_refused_and_makes_nothing(folder: Folder, name
     ):
         with pytest.raises(mg.QueryError, match="name"):
             doing()
-    assert contents(folder.parent) == before
+    assert contents(folder) == before
