@@ -16,4 +16,4 @@ def test_months_of_syncs_end_with_what_the_account_says(tmp_path: Path) -> None:
     assert year.wrong == []
     assert year.forgotten > 200
     assert year.new_files == 0
-    assert max(year.requests[1:]) <= 4
+    assert max(year.requests[1:]) <= 6  # hours of six days can be two pages of 1,500 rows
