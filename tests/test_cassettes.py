@@ -239,3 +239,16 @@ def test_a_cassette_holds_no_secret_and_says_where_it_comes_from(path: Path) -> 
 def test_the_scan_for_secrets_finds_one() -> None:
     assert SECRETS.search("authorization:\n- Basic YXBpOmtleS0xMjM=")
     assert SECRETS.search("X-Mailgun-Key-Id: 4711")
+
+
+def test_archive_sync(cassette: Cassette, tmp_path: Path) -> None:
+    archive = mg.Archive(tmp_path / "history")
+    fortnight = pd.Timestamp(cassette.client.now()).normalize() - pd.Timedelta(days=14)
+    archive.track("days", ["delivered", "bounced"], by="domain", start=fortnight)
+    synced = archive.sync(client=cassette.client)
+    kept = archive.frame("days")
+    recorded = [item for body in cassette.bodies() for item in body["items"]]
+    assert synced.table["added"].tolist() == [len(recorded)]
+    assert kept["delivered"].sum() == sum(i["metrics"]["delivered_count"] for i in recorded)
+    assert archive.sync(client=cassette.client).requests == 0
+    pd.testing.assert_frame_equal(archive.as_of(cassette.client.now()).frame("days"), kept)
