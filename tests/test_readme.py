@@ -67,6 +67,7 @@ def test_the_code_prints_what_the_readme_shows(readme: str, request: pytest.Fixt
     assert PICTURE.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unique_opened and unique_clicked are unique")  # it says so
 def test_all_the_code_runs_from_top_to_bottom(
     readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
