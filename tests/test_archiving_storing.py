@@ -14,6 +14,7 @@ import pytest
 import mgframe as mg
 from mgframe.archiving.libraries import database
 from mgframe.archiving.scanning import scan
+from mgframe.archiving.spans import Read
 from mgframe.archiving.states import State
 from mgframe.archiving.storing import Kept, Stale, keep
 from mgframe.archiving.tables import Conflict, Table, opened
@@ -117,8 +118,10 @@ def test_rows_outside_the_span_are_left_out(archive: mg.Archive) -> None:
 
 def test_an_older_answer_never_takes_the_place_of_a_newer_one(archive: mg.Archive) -> None:
     kept = put(archive, a_frame([(0, "a.com", 5, 1)]), day=2)
-    with pytest.raises(Stale):
-        put(archive, a_frame([(0, "a.com", 4, 1)]), day=1, at=ORIGIN)
+    reads = (Read(*SPAN, ORIGIN + pd.Timedelta(days=5)),)
+    kept.table.note(replace(kept.table.state, reads=reads))
+    with pytest.raises(Stale, match="later than this one"):
+        put(archive, a_frame([(0, "a.com", 4, 1)]), at=ORIGIN + pd.Timedelta(days=4))
     assert rows_of(archive.table("hours")) == rows_of(kept.table)
 
 

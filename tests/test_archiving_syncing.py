@@ -286,11 +286,11 @@ def test_it_learns_how_long_counts_move_and_reads_again_so_long(
     late = Model(seed=3, domains=1, days=30, now=NOW - timedelta(days=10), late=True)
     server, _ = serving(late)
     client = mg.Client("key-simulated", base_url=server.url, clock=lambda: server.model.now)
-    archive.track("days", ["delivered", "opened"], by="domain", start="2026-11-01")
+    archive.track("hours", ["delivered", "opened"], by="domain", resolution="hour")
     for day in range(10, -1, -1):
         server.advance(NOW - timedelta(days=day))
         archive.sync(client=client)
-    learnt = archive.table("days").state
+    learnt = archive.table("hours").state
     assert learnt.lags_at is not None
     assert set(learnt.lags) == {"delivered", "opened"}
     moving = [read for read in learnt.reads if read.at is not None]
@@ -308,4 +308,52 @@ def test_syncs_that_are_far_apart_teach_nothing_of_hours(
         server.advance(NOW - timedelta(days=day))
         archive.sync(client=client)
     assert archive.restatements("hours")["age"].max() > 400  # seen after weeks
-    assert dict(archive.table("hours").state.lags) == {"delivered": 8, "opened": 72}
+    assert dict(archive.table("hours").state.lags) == {}
+
+
+def test_after_ten_days_an_answer_that_lost_a_domain_leaves_it_unknown_until_a_better_one(
+    archive: mg.Archive, serving: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mgframe.archiving import syncing
+
+    account = Model(seed=3, domains=2, days=60, now=NOW - timedelta(days=10))
+    server, _ = serving(account)
+    client = mg.Client("key-simulated", base_url=server.url, clock=lambda: server.model.now)
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync(client=client)
+    gone = archive.frame("days").index.unique("domain")[0]
+    fetched = syncing.run
+    monkeypatch.setattr(syncing, "run", lambda *asked: fetched(*asked).drop(gone, level="domain"))
+    server.advance(NOW)
+    with pytest.warns(mg.MgframeWarning, match="lacks .* rows that held counts"):
+        archive.sync(client=client)
+    lacking = archive.frame("days").xs(gone, level="domain")["delivered"]
+    assert lacking.loc["2026-11-06":].isna().tolist() == [True] * 10
+    assert lacking.loc[:"2026-11-05"].notna().all()
+    monkeypatch.undo()
+    server.advance(NOW + timedelta(minutes=5))
+    archive.sync(client=client)
+    pd.testing.assert_frame_equal(
+        archive.frame("days", start="2026-11-01"),
+        mg.metrics("delivered", by="domain", start="2026-11-01", end="2026-11-15", client=client),
+    )
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(minutes=40)])
+def test_a_clock_that_is_a_little_ahead_asks_no_more_and_fails_nothing(
+    archive: mg.Archive, serving: Account, models: Any, ahead: timedelta
+) -> None:
+    server, _ = serving(models(NOW))
+    client = mg.Client("key-simulated", base_url=server.url, clock=lambda: NOW + ahead, retries=0)
+    archive.track("hours", "delivered", by="domain", resolution="hour", start="2026-11-10")
+    synced = archive.sync(client=client)
+    assert synced.ok
+    assert archive.table("hours").state.covered[-1][1] == pd.Timestamp(NOW).floor("h")
+    server.requests.clear()
+    assert archive.sync(client=client).ok
+    assert len(server.requests) <= 1
+
+
+def test_months_are_asked_for_since_the_tracks_start() -> None:
+    track = Track("m", resolution="month", start=pd.Timestamp("2018-01-01", tz="UTC"))
+    assert due(track, State(), MONDAY)[0][0] == track.start

@@ -117,8 +117,9 @@ def learn(table: Table, track: Track, now: pd.Timestamp) -> dict[str, float]:
     """Return for each count of a track after how many hours it is to be taken as final.
 
     Half as long again as it was seen to move in the last 60 days, 8 hours at least and 30 days at
-    most; the usual lag where fewer than 200 events or 24 buckets were seen. A derived count waits
-    for its slowest part. Only the commits of these days are read, whatever else is kept.
+    most; the usual lag where fewer than 200 events or 24 buckets were seen, and nothing where that
+    is so of all counts. A derived count waits for its slowest part. Only the commits of these days
+    are read, whatever else is kept.
     """
     seen = _settled(table, track, now - _WINDOW)
     enough = seen[(seen["final"] >= _LEAST_EVENTS) & (seen["buckets"] >= _LEAST_BUCKETS)]
@@ -127,6 +128,8 @@ def learn(table: Table, track: Track, now: pd.Timestamp) -> dict[str, float]:
         for count, hours in enough["hours"].items()
         if not (str(count) in COUNTS and COUNTS[str(count)].terms)
     }
+    if not known:  # with the usual lag of deliveries, a day may never be seen to move
+        return {}
     counts = [name for name, kind in table.columns.items() if kind == "long"]
     return {name: float(lag_of(name, known)) for name in counts}
 

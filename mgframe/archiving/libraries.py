@@ -92,6 +92,11 @@ def _said(where: str, doing: str, text: str) -> str:
             f"{where} was written in a newer table format ({first}); nothing was changed. "
             "pip install -U 'mgframe[archive]'"
         )
+    if "Out of Memory" in text:
+        return (
+            f"{where}: {doing} takes more memory than an archive allows itself ({first}); nothing "
+            "was changed. Ask for a shorter window, fewer keys in by=, or longer buckets"
+        )
     if _REMOTE.search(text):
         return (
             f"{where}: the object store refused {doing} or cannot be reached ({_why(text)}); "

@@ -43,8 +43,10 @@ class Step:
 
 
 def oldest(track: Track, now: pd.Timestamp) -> pd.Timestamp:
-    """Return the first bucket that Mailgun can still be asked for."""
+    """Return the first bucket that Mailgun can still be asked for; of months any."""
     if track.resolution == "month":
+        if track.start is not None:
+            return track.start
         return shift(floor(now, "month"), -_MONTHS, "month")
     return kept_since(track.resolution, now)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mgframe.archiving.libraries import database, library, told
 from mgframe.archiving.scanning import named, scan
-from mgframe.archiving.spans import Span
+from mgframe.archiving.spans import Read, Span, within
 from mgframe.archiving.states import State
 from mgframe.archiving.tables import PARTS, Conflict, Table, opened, period_of
 from mgframe.archiving.tracks import ADDRESS, Track
@@ -27,7 +27,7 @@ _HIDDEN: Final = "(address)"
 
 
 class Stale(ArchiveError):
-    """Somebody else has kept a later answer already; an older one must not take its place."""
+    """Somebody else has kept a later answer of these buckets; an older one must not replace it."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,11 @@ def keep(
     came = _rows(frame, span)
     counts = [str(name) for name in frame.columns]
     for _ in range(_TRIES):
-        if at is not None and table.state.at is not None and at < table.state.at:
-            raise Stale(f"{table.where} holds a later answer")
+        if at is not None and any(read.at and at < read.at for read in _within(table, span)):
+            raise Stale(
+                f"{table.where} holds an answer that is later than this one of {at:%Y-%m-%d %H:%M} "
+                "UTC; run sync again when the other one is done"
+            )
         try:
             return _kept_once(table, track, came, counts, span, state_after, replacing)
         except Conflict:
@@ -82,6 +85,10 @@ def keep(
         f"{table.where}: other processes committed first {_TRIES} times; nothing of this step is "
         "kept. Run sync again when they are done"
     )
+
+
+def _within(table: Table, span: Span) -> list[Read]:
+    return [read for read in table.state.reads if within([read.span], *span)]
 
 
 def _kept_once(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mgframe.archiving.learning import learnt
 from mgframe.archiving.outcomes import Outcome, Synced
-from mgframe.archiving.spans import Read, read_again
+from mgframe.archiving.spans import Read, Span, read_again
 from mgframe.archiving.states import State
 from mgframe.archiving.steps import Step, due, next_step, size
 from mgframe.archiving.stores import Store
@@ -83,8 +83,8 @@ def sync(
 
     Notes
     -----
-    A bucket is read again until every count of it is older than its lag: three days, or as long as
-    :meth:`Archive.settling` has seen counts move (half as long again). What still moves is read
+    A bucket is read again until every count of it is older than its lag: three days, or half as
+    long again as :meth:`Archive.settling` has seen counts move. What still moves is read
     again after six hours at the earliest. Open buckets are not kept. Where an answer lacks a row
     that held counts, the row stays, and what has no row in that answer is unknown until another one
     comes.
@@ -155,10 +155,10 @@ class _Run:
         self._started = _now(client)
         self._table: Table | None = None
         self._outcome = Outcome(track.name)
-        self._asked = False
+        self._taken: set[Span] = set()
         self.error: MgframeError | None = None
         try:
-            self._table = archive.table(track.name)
+            self._table = archive.table_of(track)
             _check_clock(self._table, self._started)
         except MgframeError as error:
             self.error = error
@@ -168,10 +168,12 @@ class _Run:
         if self.error is not None or self._table is None:
             return None
         try:
-            return next_step(self._track, self._table.state, self._started)
+            step = next_step(self._track, self._table.state, self._started)
         except MgframeError as error:
             self.error = error
             return None
+        # The server's clock may be behind: what it does not have yet is the next sync's.
+        return None if step is None or step.span in self._taken else step
 
     def buckets(self) -> int:
         """Return how many buckets are to be fetched."""
@@ -181,12 +183,11 @@ class _Run:
 
     def take(self, step: Step) -> None:
         """Fetch one step and keep it; an error ends the track's part, and what is kept stays."""
+        self._taken.add(step.span)
         try:
-            self._asked = True
-            frame = self._fetched(step)
-            self._keep(step, frame)
-        except Stale:  # another sync has read later; its state says what is left
-            self._table = self._archive.table(self._track.name)
+            self._keep(step, self._fetched(step))
+        except Stale:  # another sync has read it later; its state says what is left
+            self._table = self._archive.table_of(self._track)
         except MgframeError as error:
             self.error = error
 
@@ -203,6 +204,8 @@ class _Run:
         assert table is not None
         read = _read_of(step, frame, _now(self._client))
         _check_kind(table, frame)
+        if read.until <= read.start:  # none of it was complete when the server answered
+            return
         outcome = self._outcome
 
         def state_after(state: State, kept: Kept) -> State:
@@ -250,7 +253,7 @@ class _Run:
         state = self._table.state
         if self.error is not None:
             self._table.note(replace(state, kind="failed", said=self._said(self._outcome)))
-        elif not self._asked:
+        elif not self._taken:
             self._table.note(replace(state, kind="sync", said=self._said(self._outcome)))
         elif state.at is not None:
             after = learnt(state, self._table, self._track, state.at)
@@ -285,12 +288,6 @@ def _read_of(step: Step, frame: pd.DataFrame, asked_at: pd.Timestamp) -> Read:
     edge = floor(at, step.track.resolution)
     if meta_of(frame).get("complete_until") is not None:
         edge = min(edge, complete_until(frame))
-    if edge <= step.start:
-        raise ArchiveError(
-            f"track {step.track.name!r}: asked for {step.start:%Y-%m-%d %H:%M} to "
-            f"{step.until:%Y-%m-%d %H:%M} UTC, the answer is complete until "
-            f"{edge:%Y-%m-%d %H:%M} only; nothing of it is kept"
-        )
     return Read(step.start, min(step.until, edge), at)
 
 
