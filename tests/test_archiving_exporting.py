@@ -169,3 +169,8 @@ def test_the_past_is_exported_as_it_was_known(days: mg.Archive, tmp_path: Path) 
         archive.export("mail", tmp_path / f"{i}.csv") for i, archive in enumerate((days, past))
     )
     assert then.read_bytes() == now.read_bytes()
+
+
+def test_nothing_is_exported_into_the_archive_itself(days: mg.Archive) -> None:
+    with pytest.raises(mg.QueryError, match="lies in the archive itself"):
+        days.export("mail", Path(days.place.root) / "mail" / "mine.parquet")

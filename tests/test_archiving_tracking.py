@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,33 @@ def test_two_who_make_tracks_at_once_both_have_theirs(
 def test_a_track_is_plain_json() -> None:
     track = Track("x", by=("domain",), where={"domain": ["a.com"]})
     assert Track.from_json("x", track.to_json()) == track
+
+
+@pytest.mark.parametrize(
+    "name", ["my mail", "Möller", "q'uote", 'd"q', "日本", "a{b}", "a*b", "(x)"]
+)
+def test_a_folder_may_have_any_ordinary_name(tmp_path: Path, demo: mg.Client, name: str) -> None:
+    archive = mg.Archive(tmp_path / name)
+    archive.track("days", "delivered", by="domain", start="2026-11-13")
+    for _ in range(2):
+        assert archive.sync(client=demo).ok
+    assert len(archive.frame("days")) == 9
+    assert archive.verify(client=demo).empty
+    assert archive.compact()["files_after"].tolist() == [1]
+    assert archive.sql("SELECT count(*) AS n FROM days")["n"].tolist() == [9]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a#b", "a?b", "[x]", "back\\slash", "a|b", "new\nline"])
+def test_a_folder_whose_name_means_something_in_an_address_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(mg.ConfigurationError, match="choose another one"):
+        mg.Archive(tmp_path / name)
+
+
+def test_an_archive_that_lost_its_catalogue_is_told_from_none(archive: mg.Archive) -> None:
+    archive.track("days")
+    shutil.rmtree(Path(archive.place.root) / "catalogue")
+    for ask in (lambda: archive.tracks, lambda: archive.track("hours"), archive.verify):
+        with pytest.raises(mg.ArchiveError, match=r"holds days but no catalogue.*from a copy"):
+            ask()

@@ -107,6 +107,11 @@ def export(
     ...
     """
     target = _read_target(path, overwrite=overwrite)
+    if archive.place.is_local and Path(archive.place.root).resolve() in target.resolve().parents:
+        raise QueryError(
+            f"path={visible(str(target))!r} lies in the archive itself, where compact() takes it "
+            "for a leftover; choose another folder"
+        )
     track = archive.named(name)
     table = archive.table_of(track)
     question = read_question(track, table, counts, by, where)

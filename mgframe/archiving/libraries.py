@@ -105,7 +105,8 @@ def _said(where: str, doing: str, text: str) -> str:
         )
     return (
         f"{where}: {doing} failed, a file is damaged or missing ({first}); nothing was changed. "
-        "verify() names what is damaged; take that file from a copy, or import the days again"
+        "verify() names what is damaged; take that file from a copy of the archive, or read around "
+        "it with start= and end="
     )
 
 

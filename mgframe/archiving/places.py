@@ -14,6 +14,8 @@ from mgframe.unseen import visible
 
 #: The table of the tracks; no track can have its name.
 CATALOGUE = "catalogue"
+#: Letters of a path that mean something in an address, which deltalake makes of it.
+_MEANT = re.compile(r"[%#?\[\]\\|^\x00-\x1f\x7f]")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -63,6 +65,12 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
     folder = Path(text.removeprefix("file://")).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"{visible(text)} is a file; an archive is a folder of its own")
+    found = _MEANT.search(folder.as_posix())
+    if found is not None:
+        raise ConfigurationError(
+            f"{visible(str(folder))} holds {found[0]!r}, which a folder of Delta tables cannot have "
+            "in its path; choose another one"
+        )
     return Place(str(folder), dict(options or {}))
 
 

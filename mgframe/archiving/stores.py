@@ -44,8 +44,11 @@ class Store:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is an archive at the place."""
-        return exists(self.place, CATALOGUE)
+        """Whether there is an archive at the place; one that lost its catalogue is an error."""
+        if exists(self.place, CATALOGUE):
+            return True
+        self._refuse_lost()
+        return False
 
     @property
     def tracks(self) -> dict[str, Track]:
@@ -163,6 +166,17 @@ class Store:
             raise ArchiveError(
                 f"{self.place} is no archive and is not empty (it holds {found[0]!r}); choose an "
                 "empty folder or a new one"
+            )
+
+    def _refuse_lost(self) -> None:
+        """Refuse tables without a catalogue: it is made first, so that it must have been lost."""
+        if not self.place.is_local:
+            return
+        found = [path.parent.name for path in Path(self.place.root).glob("*/_delta_log")]
+        if tables := sorted(set(found) - {CATALOGUE}):
+            raise ArchiveError(
+                f"{self.place} holds {', '.join(tables[:5])} but no {CATALOGUE}, which says what "
+                f"they are; take the folder {CATALOGUE} from a copy of the archive"
             )
 
     def _refuse_file(self, track: Track) -> None:

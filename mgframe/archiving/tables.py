@@ -94,7 +94,12 @@ class Table:
     def files(self, first: str = "", last: str = "~") -> list[str]:
         """Return the files of the periods from `first` to `last`, both included."""
         with told(self.where, "reading"):
-            return self.delta.file_uris(file_pruning_predicate=in_periods(first, last))
+            found = self.delta.file_uris(file_pruning_predicate=in_periods(first, last))
+        if not self.place.is_local:
+            return found
+        # Of a folder they are percent-encoded; below it there is nothing to decode.
+        root = self.place.table(self.name)
+        return [f"{root}{uri[uri.rindex('/period=') :]}" for uri in found]
 
     @property
     def rows(self) -> int:
