@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import mgframe as mg
@@ -10,12 +12,25 @@ from mgframe.archiving.places import read_place
 
 
 @pytest.mark.parametrize(
-    "address", ["s3://me:hunter2@bucket/mail", "az://box/mail?sv=2024&sig=hunter2"]
+    "address",
+    [
+        "s3://me:hunter2@bucket/mail",
+        "s3://hunter2@bucket/mail",
+        "https://hunter2@host/mail",
+        "az://box/mail?sv=2024&sig=hunter2",
+        "az://box/mail#sig=hunter2",
+        "abfss://box:hunter2@account.dfs.core.windows.net/mail",
+    ],
 )
 def test_an_address_that_holds_a_password_is_refused_without_showing_it(address: str) -> None:
     with pytest.raises(mg.ConfigurationError, match="storage_options=") as caught:
         read_place(address, None)
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_address_of_a_folder_is_read_as_one(tmp_path: Path) -> None:
+    assert read_place(f"file://{tmp_path}/a%20b", None).root == f"{tmp_path}/a b"
+    assert read_place(f"{tmp_path}/a%20b", None).root == f"{tmp_path}/a%20b"
 
 
 def test_an_address_of_azure_names_its_account() -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mgframe.errors import ConfigurationError, QueryError
 from mgframe.unseen import visible
@@ -16,6 +16,8 @@ from mgframe.unseen import visible
 CATALOGUE = "catalogue"
 #: Letters of a path that mean something in an address, which deltalake makes of it.
 _MEANT = re.compile(r"[%#?\[\]\\|^\x00-\x1f\x7f]")
+#: Schemes of addresses that name a container before the "@".
+_CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -51,7 +53,8 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
     Raises
     ------
     ConfigurationError
-        It is neither, is a file, or is an address that holds a password.
+        It is neither, is a file, or is an address that holds what opens the store: a user's name or
+        key, a password, a query.
     """
     if not isinstance(path, str | os.PathLike) or not str(path).strip():
         raise ConfigurationError(
@@ -62,7 +65,8 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
     if "://" in text and not text.startswith("file://"):
         _refuse_credentials(text)
         return Place(text, dict(options or {}))
-    folder = Path(text.removeprefix("file://")).expanduser().absolute()
+    written = unquote(text.removeprefix("file://")) if text.startswith("file://") else text
+    folder = Path(written).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"{visible(text)} is a file; an archive is a folder of its own")
     found = _MEANT.search(folder.as_posix())
@@ -77,10 +81,12 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
 def _refuse_credentials(address: str) -> None:
     """Refuse what an address must not hold, since addresses are shown and stored."""
     parts = urlsplit(address)
-    if parts.password is not None or parts.query:
+    # Azure writes container@account, which opens nothing; elsewhere what stands there may be a key.
+    named = "@" in parts.netloc and parts.scheme not in _CONTAINERS
+    if named or parts.password is not None or parts.query or parts.fragment:
         raise ConfigurationError(
-            f"the address {parts.scheme}://...{visible(parts.path)} holds a password or a query; "
-            "give credentials as storage_options= or in the environment"
+            f"the address {parts.scheme}://...{visible(parts.path)} holds a user, a password or a "
+            "query; give credentials as storage_options= or in the environment"
         )
 
 
