@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import mgframe as mg
@@ -72,6 +73,24 @@ def test_a_name_that_is_a_path_or_no_name_is_refused(archive: mg.Archive, name: 
         ({"where": {"tag": mg.contains("jo@example.org")}}, "names an address"),
         ({"start": "soon"}, "no date"),
         ({"regions": ["asia"]}, "knows only us, eu"),
+        ({"api": "none", "by": ["domian"]}, "'domian' is no key of a track; did you mean 'domain'"),
+        ({"api": "none", "by": ['do"main']}, "is no key of a track"),
+        ({"api": "none", "by": "time"}, "'time' is no key of a track"),
+        ({"api": "none", "by": "period"}, "'period' is no key of a track"),
+        ({"api": "none", "by": "account"}, "none for the whole account"),
+        ({"api": "none", "by": ["domain", "domain"]}, "names a key twice"),
+        ({"by": ["domain", "domain"]}, "names a key twice"),
+        ({"api": "stats", "by": "day"}, "'day' is no key of a track"),
+        ({"api": "none", "counts": ["opened", "Opened"]}, "names one twice"),
+        ({"api": "none", "counts": "tag"}, "is called as a key"),
+        ({"api": "none", "counts": 'a"b'}, "other signs than letters"),
+        ({"api": "none", "counts": "a" * 64}, "too long"),
+        ({"counts": 5}, "counts=5 must be a name or a list"),
+        ({"by": 5}, "by=5 must be a name or a list"),
+        ({"regions": 5}, "regions=5 must be a name or a list"),
+        ({"where": "domain"}, "must be a mapping"),
+        ({"where": {"domain": 5.5}}, "takes a text or a list of texts"),
+        ({"where": {"domain": {"=": None}}}, "takes a text or a list of texts"),
     ],
 )
 def test_what_the_api_cannot_answer_is_refused_when_the_track_is_made(
@@ -80,6 +99,25 @@ def test_what_the_api_cannot_answer_is_refused_when_the_track_is_made(
     with pytest.raises(mg.QueryError, match=said):
         archive.track("days", **arguments)
     assert archive.tracks == {}
+
+
+def test_filters_that_say_the_same_make_one_track(archive: mg.Archive) -> None:
+    archive.track("days", by="domain", where={"tag": {"b", "a"}, "ip": 5})
+    archive.track("days", by="domain", where={"tag": ["a", "b"], "ip": "5"})
+    assert archive.named("days").where == {"tag": ["a", "b"], "ip": "5"}
+
+
+def test_what_is_no_name_is_refused_in_words(archive: mg.Archive) -> None:
+    archive.track("days", by="domain")
+    for ask in (
+        lambda: archive.import_frame(["p"], pd.DataFrame()),  # type: ignore[arg-type]
+        lambda: archive.frame(["p"]),  # type: ignore[arg-type]
+        lambda: archive.compact([["p"]]),  # type: ignore[list-item]
+        lambda: archive.compact(7),  # type: ignore[arg-type]
+        lambda: archive.status([1]),  # type: ignore[list-item]
+    ):
+        with pytest.raises(mg.QueryError, match=r"name.*is no name|must be a name"):
+            ask()
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -98,7 +136,9 @@ def test_a_file_is_no_place_for_an_archive(tmp_path: Path) -> None:
 
 
 def test_credentials_in_an_address_are_refused_and_not_shown() -> None:
-    with pytest.raises(mg.ConfigurationError, match="holds a password or a query") as raised:
+    with pytest.raises(
+        mg.ConfigurationError, match="holds a user, a password or a query"
+    ) as raised:
         mg.Archive("s3://key:secret@bucket/mail?token=hidden")
     assert "secret" not in str(raised.value)
     assert "hidden" not in str(raised.value)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
 
+from mgframe.archiving.places import read_name
 from mgframe.archiving.spans import Read, Span, read_again, without
 from mgframe.archiving.states import State
 from mgframe.archiving.stores import Store
 from mgframe.archiving.storing import Kept, keep
 from mgframe.archiving.tables import Table
-from mgframe.archiving.tracks import Track, lag_hours, read_track
+from mgframe.archiving.tracks import Track, flaw_of_column, lag_hours, read_track
 from mgframe.checking import check_frame
 from mgframe.errors import ArchiveError, FrameError, QueryError
 from mgframe.framing import (
@@ -26,11 +26,8 @@ from mgframe.framing import (
     times_of,
 )
 from mgframe.timespan import Moment, bucket_ends, floor, read_moment
-from mgframe.vocabulary import KEYS, RESOLUTIONS
+from mgframe.vocabulary import RESOLUTIONS
 
-_COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-#: Columns of a table that are no counts.
-_TAKEN: Final = frozenset({"time", "period", *KEYS})
 #: Levels that no bucket of an account has.
 _DERIVED: Final = frozenset({"total", "age", "as_of_age"})
 
@@ -104,6 +101,7 @@ def import_frame(
     [90, 95, 80]
     """
     archive.refuse_past()
+    read_name(name)
     width, simulated = _check(frame), is_simulated(frame)
     at = _clock(archive, name, frame, until)
     spans = _spans(frame, width, min(complete_until(frame, until), floor(at, width)))
@@ -204,12 +202,8 @@ def _in_order(frame: pd.DataFrame, track: Track) -> pd.DataFrame:
 def _refuse_names(names: Iterable[str]) -> None:
     """Refuse columns whose names a table cannot have."""
     for name in names:
-        if not _COLUMN.fullmatch(name) or name.lower() in _TAKEN:
-            why = "has other signs than letters, digits and '_'"
-            raise FrameError(
-                f"the column {name!r} {'is called as a key' if name.lower() in _TAKEN else why}; "
-                "rename it: df.rename(columns={...})"
-            )
+        if flaw := flaw_of_column(name):
+            raise FrameError(f"the column {name!r} {flaw}; rename it: df.rename(columns={{...}})")
 
 
 def _refuse_case(frame: pd.DataFrame, table: Table) -> None:

@@ -14,6 +14,7 @@ from mgframe.archiving.states import State
 from mgframe.archiving.tables import Conflict, Table, created, exists, opened
 from mgframe.archiving.tracks import Track
 from mgframe.errors import ArchiveError, QueryError, suggestion
+from mgframe.summing import names_in
 
 _TRIES = 20
 
@@ -66,8 +67,9 @@ class Store:
         QueryError
             The archive keeps nothing under that name.
         """
+        read_name(name)
         tracks = self.tracks
-        if read_name(name) not in tracks:
+        if name not in tracks:
             kept = ", ".join(tracks) or "nothing yet; archive.track(...) begins"
             raise QueryError(
                 f"name={name!r} is no track of {self.place}{suggestion(name, tracks)}; "
@@ -85,8 +87,8 @@ class Store:
         """
         if names is None:
             return list(self.tracks.values())
-        wanted = [names] if isinstance(names, str) else dict.fromkeys(names)
-        return [self.named(name) for name in wanted]
+        wanted = names_in(names, argument="names")
+        return [self.named(name) for name in dict.fromkeys(wanted)]
 
     def table(self, name: str) -> Table:
         """Return a track's table, as it was at `when`.

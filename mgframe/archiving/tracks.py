@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,16 +13,23 @@ from mgframe.archiving.places import read_name
 from mgframe.archiving.spans import moment
 from mgframe.client import Client
 from mgframe.errors import MgframeError, QueryError, suggestion
-from mgframe.filtering import Where
+from mgframe.filtering import Where, read_where
 from mgframe.joining import question_of
 from mgframe.metrics_api import metrics
+from mgframe.metrics_asking import METRICS_KEYS
 from mgframe.planning import Question
 from mgframe.stats_api import account_totals, domain_totals, grouped_totals
+from mgframe.summing import names_in
 from mgframe.timespan import Moment, check_resolution, floor, json_time, read_moment
-from mgframe.vocabulary import ENGAGEMENT_LAG_HOURS
+from mgframe.vocabulary import AGE_LEVELS, ENGAGEMENT_LAG_HOURS, KEYS
 
 #: Whom a track asks; ``"none"`` keeps what is imported, and is never fetched.
 APIS: Final = ("metrics", "stats", "none")
+#: What a table can have as keys; `by` says neither the account nor the region.
+_KEYS: Final = tuple(k for k in KEYS if k not in ("account", "region", "total", *AGE_LEVELS))
+_COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+#: Columns of a table that are no counts.
+_TAKEN: Final = frozenset({"time", "period", *KEYS})
 ADDRESS: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
 
@@ -119,13 +126,14 @@ def read_track(
         )
     since = None if start is None else read_moment(start, argument="start")
     width = check_resolution(resolution)
+    read_where(where, METRICS_KEYS if api == "metrics" else _KEYS)
     track = Track(
         read_name(name),
-        by=_names(by),
-        counts=None if counts is None else _names(counts),
+        by=_names(by, "by"),
+        counts=None if counts is None else _names(counts, "counts"),
         resolution=width,
         where=_plain(where or {}),
-        regions=_names(regions),
+        regions=_names(regions, "regions"),
         subaccounts=subaccounts,
         api=api,
         start=None if since is None else floor(since, width),
@@ -135,11 +143,39 @@ def read_track(
         _check_stats(track)
     if api != "none":
         _check(track)
+    _check_names(track)
     return track
 
 
-def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
-    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+def _names(given: str | Iterable[str] | None, argument: str) -> tuple[str, ...]:
+    return () if given is None else tuple(names_in(given, argument=argument))
+
+
+def _check_names(track: Track) -> None:
+    """Refuse what a table cannot have as keys and counts; an API would refuse more."""
+    for key in track.by:
+        if key not in _KEYS:
+            raise QueryError(
+                f"by={list(track.by)!r}: {key!r} is no key of a track{suggestion(key, _KEYS)}; "
+                f"the keys are {', '.join(_KEYS)}, none for the whole account"
+            )
+    if len(set(track.by)) < len(track.by):
+        raise QueryError(f"by={list(track.by)!r} names a key twice")
+    counts = track.counts or ()
+    if track.api == "none" and len({count.lower() for count in counts}) < len(counts):
+        raise QueryError(f"counts={list(counts)!r} names one twice; case tells none apart")
+    for count in counts:
+        if flaw := flaw_of_column(count):
+            raise QueryError(f"counts: {count!r} {flaw}; choose another name")
+
+
+def flaw_of_column(name: str) -> str | None:
+    """Return why a count cannot be kept under that name, None where it can."""
+    if name.lower() in _TAKEN:
+        return "is called as a key"
+    if not _COLUMN.fullmatch(name):
+        return "has other signs than letters, digits and '_', or is too long"
+    return None
 
 
 def _plain(where: Where) -> dict[str, Any]:
@@ -155,7 +191,9 @@ def _plain(where: Where) -> dict[str, Any]:
 
 
 def _values(values: Any) -> Any:
-    return values if isinstance(values, str) else list(values)
+    if isinstance(values, str | int):  # a code is a number
+        return str(values)
+    return sorted(map(str, values)) if isinstance(values, Set) else [str(v) for v in values]
 
 
 def _refuse_addresses(track: Track) -> None:
