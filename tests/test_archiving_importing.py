@@ -86,6 +86,34 @@ def test_overwriting_replaces_what_is_kept_but_not_by_unknown_counts(archive: mg
     assert (done.added, done.changed) == (2, 1)
 
 
+def test_overwriting_takes_zeros_and_what_has_no_row_becomes_zero(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": [5, 5, 5], "b.com": [900, 900, 900]}))
+    done = archive.import_frame("panel", days({"a.com": [5, 5], "b.com": [0, None]}),
+                                overwrite=True)  # fmt: skip
+    assert table_of(archive) == [[5, 0], [5, 900], [5, 900]]
+    assert (done.added, done.changed, done.left) == (0, 1, 3)
+    done = archive.import_frame("panel", days({"a.com": [6, 5]}), overwrite=True)
+    assert table_of(archive) == [[6, 0], [5, 0], [5, 900]]
+    assert (done.added, done.changed, done.left) == (0, 2, 1)
+    changes = archive.restatements("panel").sort_values(["read_at", "domain"])
+    assert changes[["domain", "before", "after"]].to_numpy().tolist() == [
+        ["b.com", 900, 0], ["a.com", 5, 6], ["b.com", 900, 0],
+    ]  # fmt: skip
+
+
+def test_overwriting_touches_no_count_and_no_day_that_the_frame_does_not_tell_of(
+    archive: mg.Archive,
+) -> None:
+    both = days({"a.com": [5, 5, 5], "b.com": [9, 9, 9]}).assign(opened=3).astype("Int64")
+    archive.import_frame("panel", both, until="2025-03-04")
+    parts = [days({"a.com": [6]}), days({"a.com": [6]}, start="2025-03-03")]
+    archive.import_frame("panel", pd.concat(parts), until="2025-03-04", overwrite=True)
+    assert table_of(archive) == [[6, 0], [5, 9], [6, 0]]
+    assert table_of(archive, "opened") == [[3, 3], [3, 3], [3, 3]]
+    archive.import_frame("panel", days({"a.com": [None]}), overwrite=True)
+    assert table_of(archive) == [[6, 0], [5, 9], [6, 0]]
+
+
 def test_days_between_those_of_a_frame_stay_unknown(archive: mg.Archive) -> None:
     first, second = days({"a.com": [5]}), days({"a.com": [6]}, start="2025-03-03")
     archive.import_frame("panel", pd.concat([first, second]), until="2025-04-01")

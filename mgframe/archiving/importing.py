@@ -12,7 +12,7 @@ from mgframe.archiving.places import read_name
 from mgframe.archiving.spans import Read, Span, read_again, without
 from mgframe.archiving.states import State
 from mgframe.archiving.stores import Store
-from mgframe.archiving.storing import Kept, keep
+from mgframe.archiving.storing import Kept, Mode, keep
 from mgframe.archiving.tables import Table
 from mgframe.archiving.tracks import Track, flaw_of_column, lag_hours, read_track
 from mgframe.checking import check_frame
@@ -68,8 +68,10 @@ def import_frame(
         A frame of counts by hours, days or months of UTC; :func:`mgframe.as_frame` makes one of a
         table. It is taken as all there is of its buckets: a key without a row was 0.
     overwrite : bool, default False
-        Replace what is kept. Otherwise only what is unknown is filled in: buckets that were never
-        read, and counts that are NA. NA never takes the place of a count.
+        Replace what is kept of the frame's buckets and counts: a 0 takes the place of a count, and
+        a key that the frame has no row of becomes 0 there. Otherwise only what is unknown is filled
+        in: buckets that were never read, and counts that are NA. NA never takes the place of a
+        count.
     until : str or datetime, optional
         Until when (exclusive) buckets are complete; from attrs where left out. Others are not kept.
 
@@ -121,9 +123,10 @@ def import_frame(
 
     _refuse_mixture(table, table.state, simulated)
     whole = (spans[0][0], spans[-1][1])
-    kept = keep(table, track, rows, whole, state_after, replacing=overwrite)
-    inside = (times_of(rows) < whole[1]).sum()
-    return Imported(name, kept.added, kept.changed, int(inside) - kept.added - kept.changed)
+    mode: Mode = "outright" if overwrite else "filling"
+    kept = keep(table, track, rows, whole, state_after, mode=mode)
+    inside = int((times_of(rows) < whole[1]).sum())
+    return Imported(name, kept.added, kept.changed, inside - kept.added - kept.changed + kept.gone)
 
 
 # ---------------------------------------------------------------- the frame

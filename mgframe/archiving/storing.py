@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
 
 import pandas as pd
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: How often a commit is decided anew after another process came first.
 _TRIES: Final = 20
 _HIDDEN: Final = "(address)"
+#: What a frame's counts do to known ones: an API's answer replaces them where it says something,
+#: "filling" leaves them, and "outright" replaces them by zeros too.
+Mode = Literal["answer", "filling", "outright"]
 
 
 class Stale(ArchiveError):
@@ -35,7 +38,7 @@ class Kept:
     """What a step did: rows added and changed, rows whose counts fell, and rows that were lost.
 
     Lost is a row that held counts and that the answer does not have, or has as zeros: what was kept
-    stays. `whose` are the first keys of such rows.
+    stays. `whose` are the first keys of such rows. `gone` are changed rows that the frame lacks.
     """
 
     table: Table
@@ -44,6 +47,7 @@ class Kept:
     fell: int = 0
     lost: int = 0
     whose: tuple[str, ...] = ()
+    gone: int = 0
 
 
 def keep(
@@ -53,14 +57,16 @@ def keep(
     span: Span,
     state_after: Callable[[State, Kept], State],
     *,
-    replacing: bool = True,
+    mode: Mode = "answer",
     at: pd.Timestamp | None = None,
 ) -> Kept:
     """Store a frame's rows that lie in a span; return what that changed.
 
     What is NA in the frame never takes the place of a count that is known. `state_after` says what
-    is known of the table then; it is asked again when another process committed first. Without
-    `replacing`, only unknown counts are filled in. `at` is when the frame was answered.
+    is known of the table then; it is asked again when another process committed first. With
+    ``mode="filling"`` only unknown counts are filled in; with ``"outright"`` the frame is all there
+    is of its buckets: its zeros count, and what it has no row of becomes 0. `at` is when the frame
+    was answered.
 
     Raises
     ------
@@ -78,7 +84,7 @@ def keep(
                 "UTC; run sync again when the other one is done"
             )
         try:
-            return _kept_once(table, track, came, counts, span, state_after, replacing)
+            return _kept_once(table, track, came, counts, span, state_after, mode)
         except Conflict:
             table = opened(table.place, table.name)
     raise Conflict(
@@ -98,7 +104,7 @@ def _kept_once(
     counts: list[str],
     span: Span,
     state_after: Callable[[State, Kept], State],
-    replacing: bool,
+    mode: Mode,
 ) -> Kept:
     missing = [name for name in in_order(counts) if name not in table.columns]
     if missing:
@@ -109,7 +115,7 @@ def _kept_once(
         scan(connection, table, "old files", *periods)
         with told(table.where, "comparing"):
             connection.register("read", _table_of(table.state.known))
-            _compare(connection, track, came, counts, known, span, replacing)
+            _compare(connection, track, came, counts, known, span, mode)
             kept = _summary(connection, table, track)
             state = state_after(table.state, kept)
             return _committed(connection, kept, track, state, known)
@@ -146,14 +152,23 @@ def _compare(
     counts: list[str],
     known: list[str],
     span: Span,
-    replacing: bool,
+    mode: Mode,
 ) -> None:
     """Make the tables "fresh", rows to write, and "lost", rows that the answer dropped."""
-    connection.register("came", came)
+    connection.execute(
+        'CREATE OR REPLACE TEMP TABLE old AS SELECT * FROM "old files" '
+        "WHERE time >= ? AND time < ?",
+        list(span),
+    )
+    connection.register("frame", came)
     same = named(["time", *track.levels])
+    whole = f" UNION ALL BY NAME {_missing(same, counts)}" if mode == "outright" else ""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW came AS SELECT *, false AS gone FROM frame{whole}"
+    )
     value = {
-        name: (f'coalesce(came."{name}", old."{name}")' if replacing else
-               f'coalesce(old."{name}", came."{name}")')
+        name: (f'coalesce(old."{name}", came."{name}")' if mode == "filling" else
+               f'coalesce(came."{name}", old."{name}")')
         if name in counts else f'old."{name}"'
         for name in known
     }  # fmt: skip
@@ -164,26 +179,35 @@ def _compare(
     # The Metrics API has no rows of zeros: those of a frame are filled in, and need no room.
     zeros = " AND ".join(f'came."{n}" = 0' for n in counts)
     new = f" AND ({zeros}) IS NOT TRUE" if track.api == "metrics" else ""
-    if not replacing:  # what has no row is known to be 0 where it was read
+    if mode == "filling":  # what has no row is known to be 0 where it was read
         new += " AND NOT EXISTS (FROM read WHERE came.time >= start AND came.time < until)"
-    connection.execute(
-        'CREATE OR REPLACE TEMP TABLE old AS SELECT * FROM "old files" '
-        "WHERE time >= ? AND time < ?",
-        list(span),
-    )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {named(['time', *track.levels], 'came.')}, "
         + ", ".join(f'CAST({v} AS BIGINT) AS "{n}"' for n, v in value.items())
         + f", strftime(came.time, '{PARTS[track.resolution]}') AS period"
-        + f", old.time IS NOT NULL AS known, old.time IS NOT NULL AND ({fell}) AS fell "
+        + f", gone, old.time IS NOT NULL AS known, old.time IS NOT NULL AND ({fell}) AS fell "
         + f"FROM came LEFT JOIN old USING ({same}) WHERE (old.time IS NULL{new}) "
         + f"OR (old.time IS NOT NULL AND ({changed}) "
-        + (f"AND NOT (({silent}) AND ({spoke})))" if replacing else ")")
+        + (f"AND NOT (({silent}) AND ({spoke})))" if mode == "answer" else ")")
         + f" ORDER BY period, {named(track.levels)}, time"
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE lost AS SELECT old.* FROM old LEFT JOIN came USING ({same}) "
-        f"WHERE ({spoke}) AND (came.time IS NULL OR ({silent})) AND {str(replacing).lower()}"
+        f"WHERE ({spoke}) AND (came.time IS NULL OR ({silent})) AND {str(mode == 'answer').lower()}"
+    )
+
+
+def _missing(same: str, counts: list[str]) -> str:
+    """Return the query of the rows that are kept and the frame does not have, as zeros.
+
+    Of a count that no row of the bucket tells, the frame knows nothing.
+    """
+    zeros = ", ".join(f'CASE WHEN told."{n}" THEN 0 END AS "{n}"' for n in counts)
+    knows = ", ".join(f'count("{n}") > 0 AS "{n}"' for n in counts)
+    return (
+        f"SELECT {same}, {zeros}, true AS gone FROM old "
+        f"JOIN (SELECT time, {knows} FROM frame GROUP BY time) told USING (time) "
+        f"ANTI JOIN frame USING ({same})"
     )
 
 
@@ -197,13 +221,13 @@ def _table_of(spans: Sequence[Span]) -> pd.DataFrame:
 def _summary(connection: duckdb.DuckDBPyConnection, table: Table, track: Track) -> Kept:
     first = track.levels[0]
     [row] = connection.execute(
-        "SELECT count(*) FILTER (NOT known), count(*) FILTER (known), count(*) FILTER (fell) "
-        "FROM fresh"
+        "SELECT count(*) FILTER (NOT known), count(*) FILTER (known), count(*) FILTER (fell), "
+        "count(*) FILTER (gone) FROM fresh"
     ).fetchall()
     [lost] = connection.execute(
         f'SELECT count(*), list(DISTINCT "{first}" ORDER BY "{first}") FROM lost'
     ).fetchall()
-    return Kept(table, row[0], row[1], row[2], lost[0], tuple(lost[1] or ()))
+    return Kept(table, row[0], row[1], row[2], lost[0], tuple(lost[1] or ()), row[3])
 
 
 def _committed(
@@ -225,4 +249,4 @@ def _committed(
 
 
 def _with(kept: Kept, table: Table) -> Kept:
-    return Kept(table, kept.added, kept.changed, kept.fell, kept.lost, kept.whose)
+    return replace(kept, table=table)
