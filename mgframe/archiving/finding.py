@@ -121,8 +121,9 @@ def _to_come(track: Track) -> Iterable[str]:
 def _size(track: Track, table: Table) -> tuple[float, int, int]:
     """Return how large a track is: rows for an hour of time; where none are kept, as it is said."""
     hours = sum((until - start) / pd.Timedelta(hours=1) for start, until in table.state.covered)
-    rows = table.rows / hours if hours else float("inf")
-    return rows, -RESOLUTIONS.index(track.resolution), len(track.levels)
+    rows = table.rows if hours else None
+    a_hour = float("inf") if rows is None else rows / hours
+    return a_hour, -RESOLUTIONS.index(track.resolution), len(track.levels)
 
 
 def _what_would(

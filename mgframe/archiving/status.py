@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from mgframe.archiving.libraries import told
 from mgframe.archiving.standing import Extent, Standing
 from mgframe.archiving.states import State
 from mgframe.archiving.statuses import Status
@@ -95,14 +94,8 @@ def _standing(archive: Store, track: Track) -> Standing:
 
 def _extent(table: Table) -> Extent:
     """Return a version's size from its log."""
-    with told(table.where, "reading"):
-        files = table.delta.get_add_actions(flatten=True)
-        rows, sizes = (
-            [None if value is None else int(value) for value in files.column(name).to_pylist()]
-            for name in ("num_records", "size_bytes")
-        )
-    known = None if None in rows else sum(row or 0 for row in rows)  # another program's file
-    return Extent(len(sizes), known, sum(size or 0 for size in sizes), _disk(table))
+    sizes = table.logged("size_bytes")
+    return Extent(len(sizes), table.rows, sum(size or 0 for size in sizes), _disk(table))
 
 
 def _disk(table: Table) -> int | None:

@@ -102,11 +102,16 @@ class Table:
         return [f"{root}{uri[uri.rindex('/period=') :]}" for uri in found]
 
     @property
-    def rows(self) -> int:
-        """How many rows it has, by its log."""
+    def rows(self) -> int | None:
+        """How many rows it has, by its log; None where another program's file does not say."""
+        known = self.logged("num_records")
+        return None if None in known else sum(row or 0 for row in known)
+
+    def logged(self, what: str) -> list[int | None]:
+        """Return a number of each file, as the log has it; None where it does not say."""
         with told(self.where, "reading"):
-            files = self.delta.get_add_actions(flatten=True)
-            return sum(files.column("num_records").to_pylist())
+            numbers = self.delta.get_add_actions(flatten=True).column(what).to_pylist()
+        return [None if number is None else int(number) for number in numbers]
 
     def unreported(self, counts: Sequence[str], first: str = "", last: str = "~") -> list[str]:
         """Return the counts that some row of the periods does not report, by the table's log."""
