@@ -8,6 +8,7 @@ whom it asks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -16,6 +17,7 @@ import pandas as pd
 
 from mgframe.archiving.archive import Archive
 from mgframe.archiving.states import State
+from mgframe.archiving.stores import NotYet
 from mgframe.client import Client
 from mgframe.directory import domains
 from mgframe.errors import ArchiveError, ConfigurationError, QueryError
@@ -268,12 +270,9 @@ def _resolved(client: Client, resolution: str, said: Mapping[str, Any]) -> Windo
 def states_of(archive: Archive) -> dict[str, State]:
     """Return what is known of each track; of one that was not there yet, nothing."""
     states = {}
-    for name in archive.tracks:
-        try:
-            states[name] = archive.table(name).state
-        except ArchiveError:
-            if archive.when is None:
-                raise
+    for track in archive.tracks.values():
+        with suppress(NotYet):
+            states[track.name] = archive.table_of(track).state
     return states
 
 

@@ -45,3 +45,18 @@ def test_a_track_whose_rows_nobody_counted_is_found_after_those_of_known_size(
     unreported(archive, "other")
     assert archive.table("other").rows is None
     assert archive.find(by="domain") == "days"
+
+
+# ---------------------------------------------------------------- what is damaged, and what is not
+
+
+def test_a_damaged_track_is_no_track_that_was_not_there_yet(archive: mg.Archive) -> None:
+    for name in ("hours", "days"):
+        archive.track(name, by="domain", resolution="hour" if name == "hours" else "day")
+        keep_days(archive, name, "2026-11-15")
+    past = archive.as_of("2026-11-17")
+    assert past.find(by="domain") == "days"
+    for entry in Path(archive.place.table("days"), "_delta_log").glob("*.json"):
+        entry.write_text("{broken")
+    with pytest.raises(ArchiveError, match="history/days: reading failed"):
+        past.find(by="domain")

@@ -118,3 +118,15 @@ def test_an_archive_as_it_was_leaves_out_tracks_that_came_later(tmp_path: Path) 
     frame = run(source_of(None, past).question(["delivered"], by="domain", **DAYS))
     assert frame["delivered"].sum() > 0
     assert source_of(None, past).client.now() == NOW
+
+
+def test_a_damaged_track_of_the_past_is_an_error_and_not_left_out(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=30, by=(PAIR, ("domain",)))
+    source = source_of(None, archive)
+    for entry in Path(archive.place.table("domain"), "_delta_log").glob("*.json"):
+        entry.write_text("{broken")
+    for read in (lambda: source.gives(["domain"], "day"), lambda: source.kept_since("day")):
+        with pytest.raises(ArchiveError, match="mail/domain: reading failed"):
+            read()
+    with pytest.raises(ArchiveError, match="mail/domain: reading failed"):
+        source_of(None, archive.as_of(NOW))

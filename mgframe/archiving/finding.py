@@ -10,10 +10,10 @@ import pandas as pd
 
 from mgframe.archiving.buckets import WIDTHS, fits
 from mgframe.archiving.questions import counts_of, read_question
-from mgframe.archiving.stores import Store
+from mgframe.archiving.stores import NotYet, Store
 from mgframe.archiving.tables import Table
 from mgframe.archiving.tracks import Track
-from mgframe.errors import ArchiveError, FrameError, QueryError, suggestion
+from mgframe.errors import FrameError, QueryError, suggestion
 from mgframe.filtering import Where
 from mgframe.metrics_asking import read_counts
 from mgframe.summing import names_in
@@ -89,9 +89,7 @@ def _kept(archive: Store, track: Track) -> Table | None:
     """Return a track's table, None where the archive is of a time before it."""
     try:
         return archive.table_of(track)
-    except ArchiveError:
-        if archive.when is None:
-            raise
+    except NotYet:
         return None
 
 
