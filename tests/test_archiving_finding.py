@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from archives import frame_of, read_at
 
 import mgframe as mg
-from mgframe.errors import ArchiveError, QueryError
+from mgframe.errors import ArchiveError
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ def test_an_address_that_holds_a_password_is_refused_without_showing_it(address:
 
 def test_an_address_of_a_folder_is_read_as_one(tmp_path: Path) -> None:
     assert read_place(f"file://{tmp_path}/a%20b", None).root == f"{tmp_path}/a b"
-    assert read_place(f"{tmp_path}/a%20b", None).root == f"{tmp_path}/a%20b"
 
 
 def test_an_address_of_azure_names_its_account() -> None:

@@ -18,6 +18,7 @@ from mgframe.archiving.spans import Read
 from mgframe.archiving.states import State
 from mgframe.archiving.storing import Kept, Stale, keep
 from mgframe.archiving.tables import Conflict, Table, opened
+from mgframe.archiving.tracks import ADDRESS
 
 ORIGIN = pd.Timestamp("2026-11-01", tz="UTC")
 SPAN = (ORIGIN, ORIGIN + pd.Timedelta(days=3))
@@ -156,6 +157,14 @@ def test_new_counts_get_a_column_and_are_unknown_before(archive: mg.Archive) -> 
         scan(connection, kept.table, "kept")
         found = connection.sql("SELECT clicked FROM kept ORDER BY time").fetchall()
     assert found == [(None,), (3,)]
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ['"john doe"@example.com', "bob%40example.com", "bob＠example.com", "o'brien@example.com"],
+)
+def test_no_spelling_of_an_address_is_stored(tag: str) -> None:
+    assert ADDRESS.sub("(address)", f"to {tag} now") == "to (address) now"
 
 
 def test_an_address_in_a_key_is_never_stored(archive: mg.Archive) -> None:

@@ -158,6 +158,36 @@ def test_a_step_takes_as_many_buckets_as_their_rows_allow() -> None:
     assert step.until - step.start == 10 * HOUR
 
 
+def test_what_moves_is_read_together_in_one_question() -> None:
+    ends = [MONDAY - n * HOUR for n in range(8, 0, -1)]
+    reads = tuple(Read(end - HOUR, end, end) for end in ends)  # as an hourly sync leaves them
+    track = Track("h", resolution="hour")
+    assert due(track, State(reads=reads), MONDAY) == [(MONDAY - 9 * HOUR, MONDAY)]
+    assert due(track, State(reads=reads[3:]), MONDAY) == [(MONDAY - 1 * HOUR, MONDAY)]
+
+
+def test_what_was_doubted_is_asked_for_at_once_and_later_each_week() -> None:
+    track, day = Track("h", resolution="hour"), 24 * HOUR
+    young = State(reads=(Read(MONDAY - day, MONDAY, MONDAY, doubted=True),))
+    assert due(track, young, MONDAY + HOUR)[0][0] == MONDAY - day
+    old = State(reads=(Read(MONDAY - 9 * day, MONDAY - 8 * day, MONDAY, doubted=True),
+                       Read(MONDAY - 8 * day, MONDAY)))  # fmt: skip
+    assert due(track, old, MONDAY + HOUR) == [(MONDAY, MONDAY + HOUR)]
+    assert due(track, old, MONDAY + 7 * day)[0] == (MONDAY - 9 * day, MONDAY - 8 * day)
+
+
+@pytest.mark.parametrize(("by", "steps"), [(None, 1), ("domain", 1)])
+def test_a_first_sync_of_one_key_is_one_question(
+    archive: mg.Archive, serving: Account, models: Any, by: str | None, steps: int
+) -> None:
+    server, client = serving(models(NOW))
+    archive.track("hours", "delivered", by=by, resolution="hour")
+    archive.sync(client=client)
+    plan = mg.plan(mg.metrics, "delivered", by=by, last="1440h", resolution="hour", client=client)
+    assert archive.table("hours").state.said["steps"] == steps
+    assert len(server.requests) <= max(plan.pages, plan.requests) + 1
+
+
 def test_final_buckets_are_never_asked_for_again() -> None:
     state = State(reads=(Read(MONDAY - 60 * 24 * HOUR, MONDAY),))
     assert due(Track("h", resolution="hour"), state, MONDAY) == []
@@ -168,7 +198,7 @@ def test_a_track_that_fails_keeps_what_was_complete_and_the_others_go_on(
 ) -> None:
     server, client = serving(models(NOW))
     archive.track("days", by="domain", start="2026-10-01")
-    archive.track("hours", by="domain", resolution="hour")
+    archive.track("hours", by=["domain", "recipient_provider"], resolution="hour")
     server.faults.append(Fault("truncated", times=1, after=2, path="metrics"))
     with pytest.warns(mg.MgframeWarning, match="hours: failed"):
         synced = archive.sync(client=client)

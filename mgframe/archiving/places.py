@@ -72,8 +72,8 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
     found = _MEANT.search(folder.as_posix())
     if found is not None:
         raise ConfigurationError(
-            f"{visible(str(folder))} holds {found[0]!r}, which a folder of Delta tables cannot have "
-            "in its path; choose another one"
+            f"{visible(str(folder))} holds {found[0]!r}, which the path of a Delta table cannot "
+            "have; choose another one"
         )
     return Place(str(folder), dict(options or {}))
 

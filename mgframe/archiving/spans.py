@@ -19,7 +19,7 @@ class Read:
     """Buckets from `start` to `until` (exclusive), as they were at `at`; None where final.
 
     `doubted` is an answer in which something was missing that had been there: what has no row then
-    is unknown, not zero, also where no better answer came and it is final.
+    is unknown, not zero, and it is not final before a better answer came.
     """
 
     start: pd.Timestamp
@@ -86,28 +86,24 @@ def read_again(
 ) -> tuple[Read, ...]:
     """Return the reads with a fresh one in the place of what it covers.
 
-    Of it, what ended more than `lag` before it was read is final; where it is doubted, only what
-    had been doubted before, so that a better answer can still come.
+    Of it, what ended more than `lag` before it was read is final, unless it is doubted: a better
+    answer can still come.
     """
-    reads = list(reads)
     kept = [
         replace(read, start=a, until=b)
         for read in reads
         for a, b in without([read.span], [fresh.span])
     ]
-    twice = [read.span for read in reads if read.doubted]
-    return joined([*kept, *_split(fresh, lag, resolution, twice)])
+    return joined([*kept, *_split(fresh, lag, resolution)])
 
 
-def _split(read: Read, lag: pd.Timedelta, resolution: str, doubted: list[Span]) -> list[Read]:
-    if read.at is None:
+def _split(read: Read, lag: pd.Timedelta, resolution: str) -> list[Read]:
+    if read.at is None or read.doubted:
         return [read]
     edge = floor(read.at - lag, resolution)
-    final = within([read.span], read.start, edge)
-    if read.doubted:
-        final = [part for span in doubted for part in within(final, *span)]
-    moving = [replace(read, start=a, until=b) for a, b in without([read.span], final)]
-    return [*(Read(a, b, None, read.doubted) for a, b in final), *moving]
+    final = Read(read.start, min(read.until, edge))
+    moving = replace(read, start=max(read.start, edge))
+    return [part for part in (final, moving) if part.start < part.until]
 
 
 def joined(reads: Iterable[Read]) -> tuple[Read, ...]:

@@ -19,10 +19,13 @@ from mgframe.vocabulary import RETENTION_DAYS
 
 #: What still moves is read again after so long, so that an hourly sync does not read it each time.
 AGAIN: Final = pd.Timedelta(hours=6)
+#: What an answer lacked is asked for at once while it is young, later from time to time.
+_OLD: Final = pd.Timedelta(days=3)
+_SELDOM: Final = pd.Timedelta(days=7)
 #: About so many rows are fetched and stored at a time: what a killed sync loses, and its memory.
 ROWS_A_STEP: Final = 250_000
-#: How many buckets a first step takes, when it is not known how many rows a bucket has.
-_FIRST: Final = {"hour": 7 * 24, "day": 92, "month": 120}
+#: How many rows a bucket may have, by the number of keys, before it is known.
+_GUESSED: Final = (1.0, 100.0, 1500.0)
 #: Months are kept by Mailgun for good; a track without a start keeps so many.
 _MONTHS: Final = 60
 
@@ -65,17 +68,24 @@ def gaps(track: Track, state: State, now: pd.Timestamp) -> list[Span]:
 
 
 def due(track: Track, state: State, now: pd.Timestamp) -> list[Span]:
-    """Return what a sync has to fetch: what was never read, and what may have changed since."""
-    moving = [read.span for read in state.reads if _may_have_changed(read, now)]
-    spans = united([*gaps(track, state, now), *moving])
+    """Return what a sync has to fetch: what was never read, and what may have changed since.
+
+    What moves is read together from the first that is to be read again: one question, not several.
+    """
+    moving = [read for read in state.reads if read.at is not None]
+    again = [read.start for read in moving if _may_have_changed(read, now)]
+    together = [read.span for read in moving if again and read.start >= min(again)]
+    spans = united([*gaps(track, state, now), *together])
     return within(spans, oldest(track, now), floor(now, track.resolution))
 
 
 def _may_have_changed(read: Read, now: pd.Timestamp) -> bool:
-    """Whether a fresh look can tell more: of what was doubted at once, else after a while."""
+    """Whether a fresh look can tell more; what was doubted long ago may be gone for good."""
     if read.at is None:
         return False
-    return now - read.at >= AGAIN or (read.doubted and now > read.at)
+    if not read.doubted:
+        return now - read.at >= AGAIN
+    return now > read.at if read.at - read.until < _OLD else now - read.at >= _SELDOM
 
 
 def next_step(track: Track, state: State, now: pd.Timestamp) -> Step | None:
@@ -95,7 +105,7 @@ def next_step(track: Track, state: State, now: pd.Timestamp) -> Step | None:
 def _buckets(track: Track, state: State) -> int:
     rows = state.facts.get("rows_a_bucket")
     if rows is None:
-        return _FIRST[track.resolution]
+        rows = _GUESSED[min(len(track.by), 2)]
     return max(1, int(ROWS_A_STEP / max(rows, 1.0)))
 
 

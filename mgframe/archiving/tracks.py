@@ -30,7 +30,8 @@ _KEYS: Final = tuple(k for k in KEYS if k not in ("account", "region", "total", 
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: Columns of a table that are no counts.
 _TAKEN: Final = frozenset({"time", "period", *KEYS})
-ADDRESS: Final = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+#: An address, also one with a quoted part, a full-width sign, or written for a link.
+ADDRESS: Final = re.compile(r"(?i)(?:\"[^\"]*\"|[^\s@＠<>]+?)(?:@|＠|%40)[^\s@<>\"']+")
 
 
 @dataclass(frozen=True)
