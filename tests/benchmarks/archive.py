@@ -135,7 +135,10 @@ def fill(archive: mg.Archive, weeks: int) -> dict[str, float]:
 
 _READING: Final = """
 import json, sys, time
-import mgframe as mg
+begun = time.perf_counter()
+import pandas, deltalake, duckdb, mgframe as mg
+from mgframe.archiving import archive as _, reading as _
+loading = time.perf_counter() - begun
 archive = mg.Archive(sys.argv[1])
 begun, used = time.perf_counter(), time.process_time()
 {code}
@@ -146,7 +149,7 @@ for _ in range(5):
     {code}
     again.append(time.perf_counter() - begun)
 peak = next(l.split()[1] for l in open("/proc/self/status") if l.startswith("VmHWM"))
-print(json.dumps([first, min(again), int(peak) / 1024, len(found), used]))
+print(json.dumps([first, min(again), int(peak) / 1024, len(found), used, loading]))
 """
 _RATES: Final = (
     'found = archive.frame("hours", "delivery_rate", by="domain", resolution="day")'
@@ -159,8 +162,8 @@ _WEEK: Final = (
 
 
 def measured(folder: Path, code: str, *, cold: bool) -> list[float]:
-    """Return seconds of a first call and of the best of five more, peak MB, rows, and the
-    processor's seconds of the first, in a process of its own.
+    """Return seconds of a first call and of the best of five more, peak MB, rows, the
+    processors' seconds of the first, and seconds of loading libraries, in a process of its own.
     """
     if cold:
         for file in folder.rglob("*"):
@@ -182,10 +185,11 @@ def measured(folder: Path, code: str, *, cold: bool) -> list[float]:
 
 def read(folder: Path) -> dict[str, float]:
     """Return how long reading takes and what it needs."""
-    first, _, memory, rows, used = measured(folder, _RATES, cold=False)
+    first, _, memory, rows, used, loading = measured(folder, _RATES, cold=False)
     colder, *_ = measured(folder, _RATES, cold=True)
-    cold, warm, small, week, little = measured(folder, _WEEK, cold=True)
+    cold, warm, small, week, little, _ = measured(folder, _WEEK, cold=True)
     return {
+        "loading the libraries before, s": loading,
         "daily delivery rates by domain, s": first,
         "its seconds of the processors": used,
         "the same, cold, s": colder,
