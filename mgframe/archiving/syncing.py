@@ -253,12 +253,15 @@ class _Run:
         state = self._table.state
         if self.error is not None:
             self._table.note(replace(state, kind="failed", said=self._said(self._outcome)))
-        elif not self._taken:
-            self._table.note(replace(state, kind="sync", said=self._said(self._outcome)))
-        elif state.at is not None:
+            return
+        # Also where nothing was asked: a sync that was killed may have kept all and learnt nothing.
+        after = state
+        if state.at is not None:
             after = learnt(state, self._table, self._track, state.at)
-            if after != state:
-                self._table.note(after)
+        if not self._taken:
+            after = replace(after, kind="sync", said=self._said(self._outcome))
+        if after != state:
+            self._table.note(after)
 
 
 def _clean(error: MgframeError) -> str:

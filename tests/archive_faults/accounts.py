@@ -142,6 +142,8 @@ def unlike(one: mg.Archive, other: mg.Archive) -> list[str]:
             said.append(f"{name}: reads {mine.state.reads} and {theirs.state.reads}")
         if mine.state.at != theirs.state.at:
             said.append(f"{name}: at {mine.state.at} and {theirs.state.at}")
+        if mine.state.lags != theirs.state.lags:
+            said.append(f"{name}: lags {mine.state.lags} and {theirs.state.lags}")
         if not rows(mine).equals(rows(theirs)):
             said.append(f"{name}: {_difference(rows(mine), rows(theirs))}")
     return said
