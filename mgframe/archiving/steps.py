@@ -94,12 +94,16 @@ def next_step(track: Track, state: State, now: pd.Timestamp) -> Step | None:
     if not spans:
         return None
     start, until = spans[0]
-    most = shift(start, _buckets(track, state), track.resolution)
-    days = RETENTION_DAYS.get(track.resolution)
-    expires = (
-        pd.Timestamp.max.tz_localize("UTC") if days is None else start + pd.Timedelta(days, "D")
-    )
-    return Step(track, start, min(until, most), expires)
+    buckets = min(_buckets(track, state), size(track, spans[:1]) + 1)
+    last = min(until, shift(start, buckets, track.resolution))
+    return Step(track, start, last, forgotten_at(start, track.resolution))
+
+
+def forgotten_at(bucket: pd.Timestamp, resolution: str) -> pd.Timestamp:
+    """Return when Mailgun forgets a bucket; of months never."""
+    if resolution not in RETENTION_DAYS:
+        return pd.Timestamp.max.tz_localize("UTC")
+    return bucket + pd.Timedelta(days=RETENTION_DAYS[resolution])
 
 
 def _buckets(track: Track, state: State) -> int:

@@ -28,7 +28,7 @@ def said_wrong(archive: mg.Archive, oracle: Model) -> list[str]:
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps of some days, so that a sync has several."""
     monkeypatch.setattr("mgframe.archiving.steps.ROWS_A_STEP", 1_000)
-    monkeypatch.setattr("mgframe.archiving.steps._FIRST", {"hour": 2 * 24, "day": 20, "month": 120})
+    monkeypatch.setattr("mgframe.archiving.steps._GUESSED", (1.0, 100.0, 20.5))
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "html", "truncated", "drop", "textual", "gap"])
