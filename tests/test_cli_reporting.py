@@ -225,3 +225,24 @@ def test_a_folder_that_is_no_archive_is_a_sentence(
     assert main(line) == 1
     assert "nothing has been kept yet" in capsys.readouterr().err
     assert not (tmp_path / "weekly.md").exists()
+
+
+def test_of_a_young_archive_cron_mails_nothing_and_the_report_says_what_is_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive_of(tmp_path / "mail", days=40)
+    line = ["report", "--archive", str(tmp_path / "mail"), "-o", str(tmp_path / "weekly.md")]
+    assert main(line) == 0
+    assert capsys.readouterr() == ("", "")
+    page = (tmp_path / "weekly.md").read_text(encoding="utf-8")
+    assert page.count("was never read for") == 1
+    assert "of which a count is unknown" in page
+
+
+def test_where_the_report_has_no_place_for_it_what_is_not_known_is_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive_of(tmp_path / "mail", days=25)
+    line = ["report", "--archive", str(tmp_path / "mail"), "-o", str(tmp_path / "weekly.md")]
+    assert main([*line, "--sections", "headline"]) == 0
+    assert "was never read for" in capsys.readouterr().err

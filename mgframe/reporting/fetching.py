@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
 
 from mgframe.directory import active
-from mgframe.errors import AuthenticationError, PermissionDenied, QueryError, warn
+from mgframe.errors import AuthenticationError, PermissionDenied, QueryError, gathered, warn
 from mgframe.filtering import is_not
 from mgframe.framing import meta_of, with_meta
 from mgframe.investigation import PAIRS, counts_of
@@ -17,7 +18,7 @@ from mgframe.joining import View, ask_together
 from mgframe.planning import Question
 from mgframe.reporting.material import Coverage, Material, from_frames, in_days
 from mgframe.reporting.spans import Days, Spans
-from mgframe.sourcing import Source
+from mgframe.sourcing import FromArchive, Source
 from mgframe.vocabulary import NO_FEEDBACK_LOOP
 
 #: What the figures need: ten counts are one request a page.
@@ -57,7 +58,8 @@ def fetch_material(
         Nothing at all could be asked: the first error.
     """
     questions = _questions(source, names, spans, sections)
-    views, requests = ask_together(source.client, questions)
+    with _noted(source, sections) as remarks:
+        views, requests = ask_together(source.client, questions)
     listing = views["listing"].frame if "listing" in views else None
     asked = _asked(names, listing)
     base, failed, more = _base(source, views, asked, spans)
@@ -76,7 +78,14 @@ def fetch_material(
     pairs = [view.frame for name, view in views.items() if name in _pair_names()]
     frames = [base, *(frame for frame in pairs if frame is not None)]
     material = from_frames(frames, spans, coverage)
-    return replace(material, **_roles(views, spans, names))
+    return replace(material, remarks=remarks, **_roles(views, spans, names))
+
+
+def _noted(source: Source, sections: Sequence[str]) -> AbstractContextManager[list[str]]:
+    """Collect what an archive does not reach: the report says it, and need not warn of it too."""
+    if isinstance(source, FromArchive) and "caveats" in sections:
+        return gathered()
+    return nullcontext([])
 
 
 def _pair_names() -> dict[str, tuple[str, str]]:

@@ -67,7 +67,7 @@ def fill(material: Material, names: Sequence[str]) -> Contents:
     """Return the sections wanted, as far as the frames can give them."""
     found: dict[str, Any] = {}
     if "findings" in names:
-        found["findings"] = standouts(material)
+        found["findings"] = material.quietly(standouts, material)
     incidents = found.get("findings")
     material = replace(material, coverage=_with_causes(material.coverage, incidents))
     makers: dict[str, Callable[[], Any]] = {
@@ -79,7 +79,7 @@ def fill(material: Material, names: Sequence[str]) -> Contents:
         "coverage": lambda: cover(material),
         "reproduction": lambda: recipe(material),
     }
-    found |= {name: makers[name]() for name in names if name in makers}
+    found |= {name: material.quietly(makers[name]) for name in names if name in makers}
     left_out = {
         title: why for name, (title, why) in SECTIONS.items() if name in names and name in found
         and found[name] is None
