@@ -199,11 +199,29 @@ def test_a_damaged_table_is_code_3_of_status_and_code_1_of_sync(begun: Run) -> N
 def test_verify_says_what_it_looked_at_and_is_silent_for_cron(begun: Run) -> None:
     begun("sync mail --simulated")
     code, out, err = begun("verify mail --simulated")
-    assert code == 0
-    assert out.splitlines()[0].startswith("track,check,start,until,")
-    assert len(out.splitlines()) == 1
-    assert re.search(r"files and 45 rows read, [1-9]\d* sums compared, 0 findings", err)
+    assert (code, out) == (0, "")
+    told = r"mgframe: note: nothing is wrong: \d+ files? and 45 rows read, [1-9]\d* sums compared\n"
+    assert re.fullmatch(told, err)
     assert begun("verify mail --simulated -q") == (0, "", "")
+
+
+def test_verify_shows_no_empty_table_on_a_terminal(
+    begun: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun("sync mail --simulated")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    code, out, err = begun("verify mail --simulated")
+    assert (code, out) == (0, "")
+    assert "nothing is wrong" in err
+
+
+def test_verify_writes_the_table_that_a_program_asks_for_without_rows_too(begun: Run) -> None:
+    begun("sync mail --simulated")
+    out = begun("verify mail --simulated --format csv")[1]
+    assert out.startswith("track,check,start,until,")
+    assert len(out.splitlines()) == 1
+    assert begun("verify mail --simulated -o found.csv")[:2] == (0, "")
+    assert Path("found.csv").read_text() == out
 
 
 def test_verify_finds_damage_with_code_3_and_without_a_key(begun: Run) -> None:
@@ -213,7 +231,7 @@ def test_verify_finds_damage_with_code_3_and_without_a_key(begun: Run) -> None:
     assert code == 3
     assert pd.read_csv(io.StringIO(out))["check"].tolist() == ["file"]
     assert "not compared with Mailgun" in err
-    assert "1 findings, 1 of them unexpected" in err
+    assert "1 finding, 1 of them unexpected: " in err
     assert "Traceback" not in err
 
 

@@ -20,6 +20,8 @@ from mgframe.errors import ConfigurationError
 from mgframe.unseen import visible_lines
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mgframe.archiving.archive import Archive
     from mgframe.client import Client
 
@@ -177,22 +179,30 @@ def _write(found: Any, output: Output | None) -> None:
 
 
 def _verify(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
-    from mgframe.framing import meta_of
-
     output, archive = Output.of(parsed), _opened(parsed)
     with _client_if_named(parsed) as client:
         found = archive.verify(**arguments, client=client)
     unexpected = int((~found["expected"]).sum())
     if parsed.quiet and not unexpected:
         return FINE
-    output.write(found)
-    looked = meta_of(found)
-    note(
-        f"{looked['files']:,} files and {looked['rows']:,} rows read, "
-        f"{sum(looked['compared'].values()):,} sums compared, {len(found)} findings, "
-        f"{unexpected} of them unexpected"
-    )
+    if len(found) or _output(parsed) is not None:  # unasked, nothing is no table
+        output.write(found)
+    note(_looked_at(found, unexpected))
     return FINDINGS if unexpected else FINE
+
+
+def _looked_at(found: pd.DataFrame, unexpected: int) -> str:
+    """Return what a verification read, and what came of it."""
+    from mgframe.archiving.outcomes import counted
+    from mgframe.framing import meta_of
+
+    looked = meta_of(found)
+    outcome = f"{counted(len(found), 'finding')}, {unexpected} of them unexpected"
+    return (
+        f"{outcome if len(found) else 'nothing is wrong'}: "
+        f"{counted(looked['files'], 'file')} and {counted(looked['rows'], 'row')} read, "
+        f"{counted(sum(looked['compared'].values()), 'sum')} compared"
+    )
 
 
 def _client_if_named(parsed: argparse.Namespace) -> AbstractContextManager[Client | None]:
