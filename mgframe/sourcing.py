@@ -162,7 +162,8 @@ class FromArchive:
 
         def read(*_: object) -> pd.DataFrame:
             width = "hour" if window.get("tz") else str(window["resolution"])
-            name, wanted = self.track(counts, keys, where or {}, width)
+            since = self._start(width, window)
+            name, wanted = self.track(counts, keys, where or {}, width, start=since)
             found: pd.DataFrame = self.archive.frame(
                 name, wanted, by=keys, where=where or None, **window
             )
@@ -170,10 +171,24 @@ class FromArchive:
 
         return Question(self.client, (), read, progress=False)
 
+    def _start(self, width: str, window: Mapping[str, Any]) -> pd.Timestamp | None:
+        """Return where a window begins; None where it is everything."""
+        if all(window.get(name) is None for name in ("start", "end", "last", "period")):
+            return None
+        return _resolved(self.client, width, window).start
+
     def track(
-        self, counts: Sequence[str] | None, keys: list[str], where: Where, resolution: str
+        self,
+        counts: Sequence[str] | None,
+        keys: list[str],
+        where: Where,
+        resolution: str,
+        *,
+        start: pd.Timestamp | None = None,
     ) -> tuple[str, list[str] | None]:
         """Return the track to read, and which of the counts it has.
+
+        One that was kept from `start` on goes before one that begins later.
 
         Raises
         ------
@@ -182,10 +197,9 @@ class FromArchive:
         """
         asked = None if counts is None else list(counts)
         how: dict[str, Any] = {"by": keys, "where": where or None, "resolution": resolution}
-        try:
-            return self.archive.find(counts=asked, **how), asked
-        except QueryError:
-            found = self._found(**how)
+        with suppress(QueryError):
+            return self.archive.find(counts=asked, start=start, **how), asked
+        found = self.archive.find(start=start, **how)  # whatever it counts
         known = self.archive.table(found).columns
         some = [name for name in asked or () if name in known]
         if not some:
@@ -194,19 +208,6 @@ class FromArchive:
                 "archive.track(...) with these counts and another name would"
             )
         return found, some
-
-    def _found(self, *, by: list[str], where: Where | None, resolution: str) -> str:
-        """Return the track for these keys, whatever it counts."""
-        try:
-            return self.archive.find(by=by, where=where, resolution=resolution)
-        except QueryError:
-            needed = list(dict.fromkeys([*by, *(where or ())]))
-            said = f", by={needed!r}" if needed else ""
-            said += ", resolution='hour'" if resolution == "hour" else ""
-            raise QueryError(
-                f"no track has {resolution}s by {', '.join(needed) or 'account'}: "
-                f"archive.track('NAME'{said}) keeps them"
-            ) from None
 
     @property
     def name(self) -> str:
@@ -262,7 +263,7 @@ class FromArchive:
 def _resolved(client: Client, resolution: str, said: Mapping[str, Any]) -> Window:
     return resolve(
         start=said.get("start"), end=said.get("end"), last=said.get("last"),
-        period=said.get("period"), duration=None, tz=None, partial=False,
+        period=said.get("period"), duration=None, tz=said.get("tz"), partial=False,
         resolution=resolution, now=client.now(),
     )  # fmt: skip
 

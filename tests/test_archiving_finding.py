@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from archives import frame_of, read_at
+from archives import frame_of, moment, read_at
 
 import mgframe as mg
 from mgframe.errors import ArchiveError
@@ -59,3 +59,90 @@ def test_a_damaged_track_is_no_track_that_was_not_there_yet(archive: mg.Archive)
         entry.write_text("{broken")
     with pytest.raises(ArchiveError, match="history/days: reading failed"):
         past.find(by="domain")
+
+
+# ---------------------------------------------------------------- whose mail
+
+
+def test_a_track_of_one_region_does_not_stand_for_the_account(archive: mg.Archive) -> None:
+    archive.track("eu", by="domain", regions=["eu"])
+    with pytest.raises(QueryError, match=r"no track has days by domain: archive\.track\('NAME', "):
+        archive.find(by="domain")
+    assert archive.find(by=["region", "domain"]) == "eu"
+    assert archive.find(by="domain", where={"region": "eu"}) == "eu"
+    archive.track("both", by=["domain", "tag"], regions=["us", "eu"])
+    assert archive.find(by=["region", "domain", "tag"]) == "both"
+    archive.track("regions", by="domain", regions=["us", "eu"])
+    assert archive.find(by=["region", "domain"]) == "regions"
+
+
+def test_the_call_that_would_keep_regions_works(archive: mg.Archive) -> None:
+    with pytest.raises(QueryError) as refused:
+        archive.find(by=["region", "domain"], resolution="hour")
+    call = str(refused.value).split(": ")[-1].removesuffix(" keeps them")
+    assert call == ("archive.track('NAME', by=['domain'], regions=['us', 'eu'], resolution='hour')")
+    eval(call.replace("NAME", "found"), {"archive": archive})
+    assert archive.find(by=["region", "domain"], resolution="hour") == "found"
+
+
+def test_a_track_told_of_subaccounts_comes_after_the_accounts_usual_mail(
+    archive: mg.Archive,
+) -> None:
+    archive.track("whole", by="domain", subaccounts=True)
+    assert archive.find(by="domain") == "whole"
+    archive.track("own", by="domain", subaccounts=False)
+    with pytest.raises(QueryError, match="'whole' with, 'own' without them"):
+        archive.find(by="domain")
+    archive.track("hours", by="domain", resolution="hour")
+    assert archive.find(by="domain") == "hours"
+
+
+def test_a_track_by_subaccount_has_their_mail_which_the_account_has_not(
+    archive: mg.Archive,
+) -> None:
+    archive.track("subaccounts", by=["domain", "subaccount"])
+    archive.track("days", by=["domain", "tag"])
+    assert archive.find(by="subaccount") == "subaccounts"
+    assert archive.find(by="domain") == "subaccounts"  # the only one: tags cannot be added over
+    archive.track("hours", by=["domain", "recipient_provider"], resolution="hour")
+    assert archive.find(by="domain") == "hours"
+
+
+def test_what_was_fetched_goes_before_what_was_imported(archive: mg.Archive) -> None:
+    archive.track("panel", by="domain", api="none")
+    archive.track("hours", by="domain", resolution="hour")
+    keep_days(archive, "panel", "2026-11-14", "2026-11-15")
+    keep_days(archive, "hours", "2026-11-15")
+    assert archive.find(by="domain") == "hours"
+    assert archive.find(by="domain", start="2026-11-14") == "panel"
+
+
+# ---------------------------------------------------------------- since when
+
+
+def test_a_track_that_covers_the_start_goes_before_a_smaller_one(archive: mg.Archive) -> None:
+    archive.track("empty", by="domain")
+    archive.track("hours", by="domain", resolution="hour")
+    archive.track("days", by="domain")
+    hours = {
+        f"2026-11-{day} {hour}:00": {"delivered": 1} for day in range(1, 9) for hour in range(24)
+    }
+    covered = moment("2026-09-20"), moment("2026-11-16")
+    read_at(archive, frame_of(hours), "2026-11-16", span=covered)
+    keep_days(archive, "days", "2026-11-10")
+    assert archive.find(by="domain", start="2026-11-10") == "days"
+    assert archive.find(by="domain", start="2026-11-09") == "hours"
+    assert archive.find(by="domain", start="2026-01-01") == "hours"
+    with pytest.raises(QueryError, match="start='soon' is no date"):
+        archive.find(by="domain", start="soon")
+
+
+def test_a_hole_at_the_start_is_not_covered(archive: mg.Archive) -> None:
+    archive.track("hours", by="domain", resolution="hour")
+    archive.track("days", by="domain")
+    hours = frame_of({"2026-11-05": {"delivered": 1}})
+    read_at(archive, hours, "2026-11-16", span=(moment("2026-11-04"), moment("2026-11-16")))
+    keep_days(archive, "days", "2026-11-01")
+    keep_days(archive, "days", "2026-11-10")
+    assert archive.find(by="domain", start="2026-11-01") == "days"
+    assert archive.find(by="domain", start="2026-11-04") == "hours"

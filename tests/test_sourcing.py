@@ -130,3 +130,17 @@ def test_a_damaged_track_of_the_past_is_an_error_and_not_left_out(tmp_path: Path
             read()
     with pytest.raises(ArchiveError, match="mail/domain: reading failed"):
         source_of(None, archive.as_of(NOW))
+
+
+def test_a_track_that_covers_the_window_is_read_before_a_smaller_one(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=60)
+    archive.track("domains", by="domain")
+    keep_frame(archive, "domains", by_keys(60, ("domain",)).loc["2026-11-10":])
+    source = source_of(None, archive)
+    for window in ({"last": "50d"}, {"start": "2026-11-09"}, {"period": "2026-10"}):
+        frame = run(source.question(["delivered"], by="domain", resolution="day", **window))
+        assert frame.attrs["mgframe"]["track"] == "domain-recipient-provider"
+        assert frame["delivered"].notna().all()
+    for window in ({"last": "5d"}, {}):
+        frame = run(source.question(["delivered"], by="domain", resolution="day", **window))
+        assert frame.attrs["mgframe"]["track"] == "domains"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from mgframe.archiving.tables import Table
 from mgframe.archiving.tracks import Track
 from mgframe.errors import FrameError, QueryError, suggestion
 from mgframe.filtering import Where
-from mgframe.metrics_asking import read_counts
+from mgframe.metrics_asking import read_counts, read_subaccounts
 from mgframe.summing import names_in
 from mgframe.timespan import Moment, read_moment
 from mgframe.vocabulary import ALL_COUNTS, KEYS, RESOLUTIONS
@@ -30,6 +30,7 @@ def find(
     counts: str | Iterable[str] | None = None,
     where: Where | None = None,
     resolution: str = "day",
+    start: Moment | None = None,
 ) -> str:
     """Return the name of the smallest track that :meth:`Archive.frame` can answer a question from.
 
@@ -43,18 +44,27 @@ def find(
         A filter; its keys must be the track's too.
     resolution : {"hour", "day", "week", "month", "quarter", "year"}, default "day"
         The width of its buckets. Days of a time zone are made of hours: ask for those.
+    start : str or datetime, optional
+        Where the frame begins: a track that was read from there on goes before one that begins
+        later, and that before one that begins later still.
 
     Returns
     -------
     str
         Of the tracks with these keys (or more, but no `tag` to sum over), these counts, no filter
         of their own, and buckets that add up to the resolution: the one with the fewest rows for a
-        stretch of time, or the first of those that hold nothing yet.
+        stretch of time, or the first of those that hold nothing yet. What is imported alone
+        (``api="none"``) comes after what is fetched. A track of some `regions` answers only for
+        `region` in `by` or `where`, and one that was told of `subaccounts` only where none has the
+        account's usual mail.
 
     Raises
     ------
     QueryError
-        An argument is wrong, or no track can; the message has the call that would keep one.
+        An argument is wrong, or no track can; the message has the call that would keep one. Or
+        some that can include subaccounts and some do not.
+    ArchiveError
+        A track cannot be read.
 
     Examples
     --------
@@ -73,16 +83,44 @@ def find(
             f"{suggestion(resolution, WIDTHS)}"
         )
     keys = names_in(by, argument="by")
+    asked = list(dict.fromkeys([*(key for key in keys if key != "account"), *(where or ())]))
+    since = None if start is None else read_moment(start, argument="start")
     able = [
-        (_size(track, table), track.name)
+        (track, table)
         for track in archive.tracks.values()
-        if not track.where and fits(track.resolution, resolution)
+        if _is_whole(track, asked) and fits(track.resolution, resolution)
         for table in [_kept(archive, track)]
         if table is not None and _answers(track, table, keys, counts, where)
     ]
     if not able:
-        raise QueryError(_what_would(archive, keys, counts, where, resolution))
-    return min(able, key=lambda pair: pair[0])[1]
+        raise QueryError(_what_would(asked, counts, resolution))
+    usual = _of_one_mail(able, asked)
+    return min(usual, key=lambda pair: _rank(pair[0], pair[1], since))[0].name
+
+
+def _is_whole(track: Track, asked: Collection[str]) -> bool:
+    """Whether a track keeps all the mail of each key that is asked for."""
+    return not track.where and (not track.regions or "region" in asked)
+
+
+def _of_one_mail(
+    able: list[tuple[Track, Table]], asked: Collection[str]
+) -> list[tuple[Track, Table]]:
+    """Return the tracks that count the same mail: what a fetch counts that is told no more."""
+    includes = {track.name: read_subaccounts(track.subaccounts, track.by, ()) for track, _ in able}
+    usual = [
+        pair
+        for pair in able
+        if pair[0].subaccounts is None and includes[pair[0].name] == ("subaccount" in asked)
+    ]
+    if usual or len(set(includes.values())) == 1:
+        return usual or able
+    named = ("without", "with")
+    said = ", ".join(f"{name!r} {named[whether]}" for name, whether in includes.items())
+    raise QueryError(
+        f"tracks that can answer differ in subaccounts: {said} them. Name one to archive.frame, or "
+        "keep a track without subaccounts="
+    )
 
 
 def _kept(archive: Store, track: Track) -> Table | None:
@@ -116,6 +154,20 @@ def _to_come(track: Track) -> Iterable[str]:
     return read_counts(track.counts, track.by)
 
 
+def _rank(track: Track, table: Table, since: pd.Timestamp | None) -> tuple[Any, ...]:
+    """Return what is smaller for the better of two tracks that can answer."""
+    late = _late(table, since)
+    return late, -len(track.regions), track.api == "none", *_size(track, table)
+
+
+def _late(table: Table, since: pd.Timestamp | None) -> float:
+    """Return how many hours after a moment a track begins; 0 where it was read from there on."""
+    if since is None:
+        return 0.0
+    first = next((start for start, until in table.state.covered if until > since), None)
+    return float("inf") if first is None else max(0.0, (first - since) / pd.Timedelta(hours=1))
+
+
 def _size(track: Track, table: Table) -> tuple[float, int, int]:
     """Return how large a track is: rows for an hour of time; where none are kept, as it is said."""
     hours = sum((until - start) / pd.Timedelta(hours=1) for start, until in table.state.covered)
@@ -124,21 +176,15 @@ def _size(track: Track, table: Table) -> tuple[float, int, int]:
     return a_hour, -RESOLUTIONS.index(track.resolution), len(track.levels)
 
 
-def _what_would(
-    archive: Store,
-    keys: list[str],
-    counts: str | Iterable[str] | None,
-    where: Where | None,
-    resolution: str,
-) -> str:
-    needed = list(dict.fromkeys([*(key for key in keys if key != "account"), *(where or ())]))
-    width = resolution if resolution in RESOLUTIONS else "day"
+def _what_would(asked: list[str], counts: str | Iterable[str] | None, resolution: str) -> str:
+    keys = [key for key in asked if key != "region"]
     said = "" if counts is None else f", {counts if isinstance(counts, str) else [*counts]!r}"
-    said += f", by={needed!r}" if needed else ""
-    kept = ", ".join(archive.tracks) or "nothing yet"
+    said += f", by={keys!r}" if keys else ""
+    said += ", regions=['us', 'eu']" if "region" in asked else ""
+    said += f", resolution={resolution!r}" if resolution in ("hour", "month") else ""
     return (
-        f"no track of {archive.place} gives {resolution}s by {', '.join(needed) or 'account'}"
-        f" (it keeps {kept}); archive.track('NAME'{said}, resolution={width!r}) would keep it"
+        f"no track has {resolution}s by {', '.join(asked) or 'account'}: "
+        f"archive.track('NAME'{said}) keeps them"
     )
 
 
