@@ -71,13 +71,11 @@ def status(archive: Store, names: str | Iterable[str] | None = None) -> Status:
     >>> archive.status().ok
     True
     """
+    chosen = [track.name for track in archive.chosen(names)]
     found = [_standing(archive, track) for track in archive.tracks.values()]
     now = _now(archive.when, [one.state for one in found])
-    if names is not None:
-        wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
-        chosen = [archive.named(name).name for name in wanted]
-        found = [one for one in found if one.track.name in chosen]
-    return Status(str(archive.place), now, tuple(replace(one, now=now) for one in found))
+    told = tuple(replace(one, now=now) for one in found if one.track.name in chosen)
+    return Status(str(archive.place), now, told)
 
 
 def _standing(archive: Store, track: Track) -> Standing:
