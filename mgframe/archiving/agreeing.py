@@ -20,12 +20,11 @@ from mgframe.framing import is_simulated, kept_since
 from mgframe.planning import run
 from mgframe.progress import Watch
 from mgframe.timespan import bucket_ends, floor, shift
-from mgframe.vocabulary import COUNTS
+from mgframe.vocabulary import COUNTS, RESOLUTIONS
 
 if TYPE_CHECKING:
     import duckdb
 
-_WIDTHS: Final = ("hour", "day", "month")
 #: Keys that part the whole: each message has one value of each.
 _PARTING: Final = frozenset({"account", "region", "domain", "subaccount", "provider",
                              "recipient_domain", "recipient_provider"})  # fmt: skip
@@ -74,7 +73,7 @@ def between(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], found:
     for one, other in combinations(parts, 2):
         if not _comparable(one, other):
             continue
-        width = max(one.track.resolution, other.track.resolution, key=_WIDTHS.index)
+        width = max(one.track.resolution, other.track.resolution, key=RESOLUTIONS.index)
         spans = [
             span
             for start, until in _whole(_final(one), width)
@@ -116,7 +115,7 @@ def _sums(
 ) -> pd.DataFrame:
     """Return the kept sums by bucket of a width; NA where a part is unknown."""
     table, resolution = part.table, part.track.resolution
-    counts = [name for name, kind in table.columns.items() if kind == "long"]
+    counts = table.counts
     ends = spans[0][0], spans[-1][1]
     scan(connection, table, "rows", *(period_of(moment, resolution) for moment in ends))
     each = "".join(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 #: How long a bucket is, in SQL.
-WIDTHS: Final = {"hour": "INTERVAL 1 HOUR", "day": "INTERVAL 1 DAY", "month": "INTERVAL 1 MONTH"}
+INTERVALS: Final = {"hour": "INTERVAL 1 HOUR", "day": "INTERVAL 1 DAY", "month": "INTERVAL 1 MONTH"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,6 @@ def asked_since(table: Table, made: Sequence[Commit]) -> dict[str, pd.Timestamp 
 
     What was read up to that moment was read without it: a row that was not there was not zero.
     """
-    counts = [name for name, kind in table.columns.items() if kind == "long"]
     # A column is added right before the answer that brought it: one version more is looked at.
     first = max(0, made[0].version - 2) if made else table.version
 
@@ -78,4 +77,4 @@ def asked_since(table: Table, made: Sequence[Commit]) -> dict[str, pd.Timestamp 
             low, high = (low, middle) if count in names(middle) else (middle, high)
         return next((c.before.at for c in made if c.version >= high), None)
 
-    return {name: None if name in names(first) else asked(name) for name in counts}
+    return {name: None if name in names(first) else asked(name) for name in table.counts}

@@ -119,7 +119,7 @@ def _read_counts(
 
 def counts_of(table: Table) -> list[str]:
     """Return the counts that a table has, in their fixed order."""
-    return in_order(name for name, kind in table.columns.items() if kind == "long")
+    return in_order(table.counts)
 
 
 def filters(question: Question) -> list[str]:

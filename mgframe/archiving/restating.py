@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mgframe.archiving.changes import WIDTHS, Commit, asked_since, commits, feed
+from mgframe.archiving.changes import INTERVALS, Commit, asked_since, commits, feed
 from mgframe.archiving.libraries import database, told
 from mgframe.archiving.scanning import named
 from mgframe.archiving.stores import Store
@@ -123,7 +123,7 @@ def _query(track: Track, asked: Mapping[str, pd.Timestamp | None]) -> str:
         f'WHEN was IS NOT NULL THEN was."{count}" WHEN {_is_known(moment)} THEN 0 END}}'
         for count, moment in asked.items()
     )
-    width = WIDTHS[track.resolution]
+    width = INTERVALS[track.resolution]
     items = items or "{'count': '', 'after': 0::BIGINT, 'before': 0::BIGINT}"
     return (
         f"SELECT time, {keys}, item['count'] AS count, item['before'] AS before, "

@@ -109,7 +109,7 @@ def _kept_once(
     missing = [name for name in in_order(counts) if name not in table.columns]
     if missing:
         table = table.widen(missing)
-    known = [name for name in table.columns if table.columns[name] == "long"]
+    known = table.counts
     with database() as connection:
         periods = [period_of(moment, track.resolution) for moment in span]
         scan(connection, table, "old files", *periods)

@@ -68,6 +68,11 @@ class Table:
         with told(self.where, "reading"):
             return {f.name: str(f.type.type) for f in self.delta.schema().fields}
 
+    @property
+    def counts(self) -> list[str]:
+        """The columns of counts, in the table's order."""
+        return [name for name, kind in self.columns.items() if kind == "long"]
+
     @cached_property
     def state(self) -> State:
         """What the newest commit of ours says of the table."""

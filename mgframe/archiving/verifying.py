@@ -132,7 +132,7 @@ def _client(archive: Store, client: Client | None) -> Client | None:
 def _on_disk(archive: Store, track: Track, found: Findings) -> Part | None:
     """Check a track without the network; return it where all its files can be read."""
     try:
-        table = archive.table(track.name)
+        table = archive.table_of(track)
         _check_reads(table, track, found)
         return Part(track, table) if _check_files(table, track, found) else None
     except NotYet:
@@ -209,7 +209,7 @@ def _check_rows(
     """Read every column of a file; find rows of another period, and counts below zero."""
     if not source:
         scan(connection, table, "part", period, period)
-    counts = [name for name, kind in table.columns.items() if kind == "long"]
+    counts = table.counts
     below = "".join(f', count(*) FILTER ("{name}" < 0), sum("{name}")' for name in counts)
     keys = "".join(f', max("{key}")' for key in track.levels)
     other = f"strftime(time, '{PARTS[track.resolution]}') IS DISTINCT FROM {listed([period])}"
