@@ -130,8 +130,7 @@ def learn(table: Table, track: Track, now: pd.Timestamp) -> dict[str, float]:
     }
     if not known:  # with the usual lag of deliveries, a day may never be seen to move
         return {}
-    counts = [name for name, kind in table.columns.items() if kind == "long"]
-    return {name: float(lag_of(name, known)) for name in counts}
+    return {name: float(lag_of(name, known)) for name in table.counts}
 
 
 def learnt(state: State, table: Table, track: Track, now: pd.Timestamp) -> State:
@@ -148,7 +147,7 @@ def _bounded(hours: int) -> int:
 def _settled(table: Table, track: Track, since: pd.Timestamp | None) -> pd.DataFrame:
     made = commits(table, since)
     flows = _flows(table, made)
-    counts = [name for name, kind in table.columns.items() if kind == "long"]
+    counts = table.counts
     kept = _Buckets.of(flows, made, table.state, track.resolution)
     rows = [row for name in counts if (row := kept.settled(name)) is not None]
     columns = ["count", "hours", "first_share", "buckets", "final", "lag"]
@@ -159,7 +158,7 @@ def _settled(table: Table, track: Track, since: pd.Timestamp | None) -> pd.DataF
 
 def _flows(table: Table, made: Sequence[Commit]) -> pd.DataFrame:
     """Return what each version added to each bucket's counts, and where it left one unknown."""
-    counts = [name for name, kind in table.columns.items() if kind == "long"]
+    counts = table.counts
     sums = "".join(
         f', CAST(sum(sign * coalesce("{name}", 0)) AS BIGINT) AS "{name}"'
         f', bool_or("{name}" IS NULL) AS "{name}?"'
