@@ -279,6 +279,7 @@ def states_of(archive: Archive) -> dict[str, State]:
 
 def _end(archive: Archive) -> pd.Timestamp:
     """Return the moment at which the newest numbers were true."""
+    archive.refuse_none("archive.track(...) begins one")
     moments = [state.at for state in states_of(archive).values() if state.at is not None]
     if not moments:
         raise ArchiveError(

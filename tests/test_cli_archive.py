@@ -264,7 +264,7 @@ def test_export_replaces_a_file_only_where_it_is_told_to(begun: Run) -> None:
     Path("days.csv").write_text("mine")
     code, out, err = begun("export mail days days.csv -v")
     assert (code, out) == (1, "")
-    assert "days.csv is there already" in err
+    assert err == "mgframe: days.csv is there already; --overwrite replaces it\n"
     assert Path("days.csv").read_text() == "mine"
     assert begun("export mail days days.csv -v --overwrite")[:2] == (0, "days.csv holds days\n")
     assert len(pd.read_csv("days.csv")) == 45
@@ -296,6 +296,9 @@ def test_the_help_of_export_explains_what_its_docstring_refers_to(
     text = help_of(["archive", "export"], capsys)
     assert "As in" not in text
     assert "hour|day|week|month|quarter|year" in text
+    words = " ".join(text.split())
+    assert "without any window everything that is kept" in words
+    assert "7d" not in words
 
 
 # ---------------------------------------------------------------- errors
@@ -328,9 +331,11 @@ def test_a_file_is_no_archive(deed: str, run: Run) -> None:
 def test_a_folder_of_something_else_stays_what_it_is(run: Run) -> None:
     Path("photos").mkdir()
     Path("photos/cat.jpg").write_text("cat")
-    code, _, err = run("init photos")
-    assert code == 1
-    assert "is no archive and is not empty (it holds 'cat.jpg')" in err
+    for line in ("init photos", "status photos", "sync photos --simulated"):
+        code, _, err = run(line)
+        assert code == 1
+        assert "is no archive and is not empty (it holds 'cat.jpg')" in err
+        assert "init" not in err
     assert [path.name for path in Path("photos").iterdir()] == ["cat.jpg"]
 
 

@@ -223,7 +223,7 @@ def test_a_folder_that_is_no_archive_is_a_sentence(
 ) -> None:
     line = ["report", "--archive", str(tmp_path / "nothing"), "-o", str(tmp_path / "weekly.md")]
     assert main(line) == 1
-    assert "nothing has been kept yet" in capsys.readouterr().err
+    assert "there is no archive at" in capsys.readouterr().err
     assert not (tmp_path / "weekly.md").exists()
 
 
@@ -237,6 +237,20 @@ def test_of_a_young_archive_cron_mails_nothing_and_the_report_says_what_is_not_k
     page = (tmp_path / "weekly.md").read_text(encoding="utf-8")
     assert page.count("was never read for") == 1
     assert "of which a count is unknown" in page
+
+
+@pytest.mark.parametrize("command", ["report -o weekly.html", "investigate"])
+def test_where_there_is_no_archive_it_says_how_one_begins(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*command.split(), "--archive", "nope"]) == 1
+    told = f"mgframe: there is no archive at {tmp_path}/nope; mgframe archive init begins one\n"
+    assert capsys.readouterr() == ("", told)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_the_report_has_no_place_for_it_what_is_not_known_is_a_note(

@@ -129,19 +129,29 @@ def export(
 
 def _read_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Return the file to write, once it is sure that it may be written."""
+    if not isinstance(path, str | os.PathLike):
+        raise QueryError(f"path={path!r} must name the file, such as path='days.parquet'")
     target = Path(path).expanduser()
     shown = visible(str(target))
     if target.suffix.lower() not in _SUFFIXES:
         raise QueryError(f"path={shown!r} must end in .parquet or .csv, which says what it becomes")
     if target.is_dir():
         raise ConfigurationError(f"{shown} is a folder; name a file in it")
-    if target.exists() and not overwrite:
-        raise ConfigurationError(f"{shown} is there already; overwrite=True replaces it")
+    if not overwrite:
+        refuse_existing(target, "overwrite=True")
     if not target.parent.is_dir():
         raise ConfigurationError(f"{shown}: there is no folder {visible(str(target.parent))}")
     if not os.access(target.resolve().parent, os.W_OK):
         raise ConfigurationError(f"{shown}: nothing can be written in that folder")
     return target
+
+
+def refuse_existing(target: Path, otherwise: str) -> None:
+    """Refuse a file that is there; `otherwise` is what replaces it, in the caller's words."""
+    if target.exists() and not target.is_dir():
+        raise ConfigurationError(
+            f"{visible(str(target))} is there already; {otherwise} replaces it"
+        )
 
 
 def _write(

@@ -60,9 +60,11 @@ def frame(
         those of the track.
     where : mapping, optional
         Filters by keys of the track, as in :func:`mgframe.metrics`.
-    start, end, last, period
-        As in :func:`mgframe.account_totals`, where now is when the archive was last filled. By
-        default everything that is kept.
+    start, end, period
+        As in :func:`mgframe.account_totals`, where now is when the archive was last filled.
+    last : str, optional
+        So long before the archive was last filled, such as ``"30d"``, ``"14m"``; without any window
+        everything that is kept.
     tz : str or tzinfo, optional
         Of hours: the zone of the window's edges, and of the days, weeks, months, quarters and years
         that `resolution` asks for, as :func:`mgframe.local_days` makes them.

@@ -51,6 +51,18 @@ class Store:
         self._refuse_lost()
         return False
 
+    def refuse_none(self, advice: str) -> None:
+        """Refuse to read where there is no archive; a mistyped path is not one without tracks.
+
+        Raises
+        ------
+        ArchiveError
+            There is none; where one can be made, `advice` says how.
+        """
+        if not self.is_begun:
+            self._refuse_foreign()
+            raise ArchiveError(f"there is no archive at {self.place}; {advice}")
+
     @property
     def tracks(self) -> dict[str, Track]:
         """The tracks by name; empty where there is no archive yet."""

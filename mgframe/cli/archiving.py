@@ -8,15 +8,15 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from mgframe.cli.connecting import add_connection, connect
+from mgframe.cli.connecting import add_connection, connect, opened
 from mgframe.cli.options import add_options, arguments_of
 from mgframe.cli.output import Output, add_output, file_of
 from mgframe.cli.parser import Parser, Word, examples
 from mgframe.cli.speaking import ERROR, FINDINGS, FINE, SIMULATED, note, say
 from mgframe.cli.wording import summary
-from mgframe.errors import ConfigurationError
 from mgframe.unseen import visible_lines
 
 if TYPE_CHECKING:
@@ -97,15 +97,8 @@ def _begin(archive: Archive) -> None:
 
 
 def _opened(parsed: argparse.Namespace) -> Archive:
-    """Return the archive that is there; a mistyped path or a missing disk is not made one."""
-    from mgframe.archiving.archive import Archive
-
-    archive = Archive(parsed.archive)
-    if not archive.is_begun:
-        raise ConfigurationError(
-            f"there is no archive at {archive.place}; mgframe archive init begins one"
-        )
-    return archive
+    """Return the archive that a command names."""
+    return opened(parsed.archive)
 
 
 def _tell(parsed: argparse.Namespace, text: str) -> None:
@@ -225,7 +218,11 @@ def _compact(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
 
 
 def _export(parsed: argparse.Namespace, arguments: dict[str, Any]) -> int:
+    from mgframe.archiving.exporting import refuse_existing
+
     archive = _opened(parsed)
+    if not arguments.get("overwrite"):
+        refuse_existing(Path(arguments["path"]).expanduser(), "--overwrite")
     file = archive.export(**arguments)
     if archive.table(arguments["name"]).state.simulated:
         note(SIMULATED)

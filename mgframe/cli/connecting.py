@@ -15,6 +15,7 @@ from mgframe.cli.speaking import note
 from mgframe.errors import ConfigurationError, QueryError
 
 if TYPE_CHECKING:
+    from mgframe.archiving.archive import Archive
     from mgframe.client import Client
 
 #: No key is longer; a larger file is another one.
@@ -82,14 +83,21 @@ def source(parsed: argparse.Namespace) -> Iterator[dict[str, Any]]:
         with connect(parsed) as client:
             yield {"client": client}
         return
-    from mgframe.archiving.archive import Archive
-
-    archive = Archive(parsed.archive)
+    archive = opened(parsed.archive)
     if not any((parsed.simulated, parsed.key_file, parsed.region, parsed.subaccount)):
         yield {"archive": archive}
         return
     with connect(parsed) as client:
         yield {"archive": archive, "client": client}
+
+
+def opened(path: str) -> Archive:
+    """Return the archive that is there; a mistyped path or a missing disk is not made one."""
+    from mgframe.archiving.archive import Archive
+
+    archive = Archive(path)
+    archive.refuse_none("mgframe archive init begins one")
+    return archive
 
 
 def _simulated(parsed: argparse.Namespace) -> Client:

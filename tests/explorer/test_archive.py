@@ -130,5 +130,5 @@ def test_one_source_at_a_time(kept: mg.Archive) -> None:
 
 
 def test_an_empty_archive_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="nothing has been kept yet"):
+    with pytest.raises(ArchiveError, match="there is no archive at"):
         mg.explore(archive=mg.Archive(tmp_path / "mail"))

@@ -204,8 +204,12 @@ def test_frames_and_an_archive_are_one_too_many(kept: mg.Archive, tmp_path: Path
 
 
 def test_an_empty_archive_writes_no_file(tmp_path: Path) -> None:
+    archive = mg.Archive(tmp_path / "mail")
+    with pytest.raises(ArchiveError, match=r"there is no archive at \S+; archive\.track\("):
+        mg.report(path=tmp_path / "weekly.md", archive=archive)
+    archive.track("days")
     with pytest.raises(ArchiveError, match="nothing has been kept yet"):
-        mg.report(path=tmp_path / "weekly.md", archive=mg.Archive(tmp_path / "mail"))
+        mg.report(path=tmp_path / "weekly.md", archive=archive)
     assert not (tmp_path / "weekly.md").exists()
 
 
