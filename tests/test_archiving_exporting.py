@@ -174,6 +174,8 @@ def test_the_past_is_exported_as_it_was_known(days: mg.Archive, tmp_path: Path) 
 def test_nothing_is_exported_into_the_archive_itself(days: mg.Archive) -> None:
     with pytest.raises(mg.QueryError, match="lies in the archive itself"):
         days.export("mail", Path(days.place.root) / "mail" / "mine.parquet")
+
+
 def test_a_path_that_is_none_is_refused_by_name(days: mg.Archive) -> None:
     with pytest.raises(mg.QueryError, match=r"path=None must name the file"):
         days.export("mail", None)  # type: ignore[arg-type]
