@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -183,6 +184,24 @@ def test_two_who_make_tracks_at_once_both_have_theirs(
     monkeypatch.setattr(stores, "created", interrupted)
     archive.track("mine")
     assert list(archive.tracks) == ["first", "theirs", "mine"]
+
+
+@pytest.mark.parametrize(("by", "said"), [("domain", "a key 'tag'"), ("ip", "no column 'ip'")])
+def test_a_table_that_a_killed_track_left_is_taken_by_its_like_alone(
+    archive: mg.Archive, monkeypatch: pytest.MonkeyPatch, by: str, said: str
+) -> None:
+    from mgframe.archiving.tables import Table
+
+    archive.track("first")
+    with monkeypatch.context() as killed:
+        killed.setattr(Table, "note", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            archive.track("days", by=["domain", "tag"])
+    with pytest.raises(mg.ArchiveError, match=f"a table of something else: it has {said}"):
+        archive.track("days", by=by)
+    assert list(archive.tracks) == ["first"]
+    archive.track("days", by=["tag", "domain"])
+    assert list(archive.tracks) == ["first", "days"]
 
 
 def test_a_track_is_plain_json() -> None:

@@ -211,11 +211,14 @@ def _is_begun(entry: os.DirEntry[str]) -> bool:
 
 def _refuse_foreign_table(track: Track, table: Table) -> None:
     """Refuse a table under a track's name that is not the track's."""
+    texts = {name for name, kind in table.columns.items() if kind == "string"}
     lacks = [name for name in ("time", *track.levels, "period") if name not in table.columns]
-    if lacks:
+    others = sorted(texts - {*track.levels, "period"})  # its rows would be several of a key
+    if lacks or others:
+        said = f"no column {lacks[0]!r}" if lacks else f"a key {others[0]!r}"
         raise ArchiveError(
-            f"{table.where} is a table of something else: it has no column {lacks[0]!r}. Nothing "
-            "was changed; move its folder away, or take another name for the track"
+            f"{table.where} is a table of something else: it has {said}. Nothing was changed; "
+            "move its folder away, or take another name for the track"
         )
 
 
