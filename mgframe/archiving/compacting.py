@@ -90,14 +90,15 @@ def compact(
     return pd.DataFrame(rows, columns=[*columns, "removed", "removed_bytes"])
 
 
-def _compacted(
-    archive: Store, track: Track, hours: int
-) -> tuple[str, int, int, int, int, int, int]:
-    before = archive.table(track.name)
-    files, size = _size(before)
-    after = _joined(archive, before, track)
-    removed = _remove_left_behind(after, hours)
-    return track.name, files, _size(after)[0], size, _size(after)[1], *removed
+def _compacted(archive: Store, track: Track, hours: int) -> dict[str, Any]:
+    """Compact a track and return its row of the table."""
+    table = archive.table_of(track)
+    row: dict[str, Any] = {"track": track.name}
+    row["files_before"], row["bytes_before"] = _size(table)
+    table = _joined(archive, table, track)
+    row["files_after"], row["bytes_after"] = _size(table)
+    row["removed"], row["removed_bytes"] = _remove_left_behind(table, hours)
+    return row
 
 
 def _size(table: Table) -> tuple[int, int]:
@@ -124,7 +125,7 @@ def _joined(archive: Store, table: Table, track: Track) -> Table:
                 (folder(table) / one.new.path).unlink(missing_ok=True)
             if not isinstance(error, Conflict):
                 raise
-        table = archive.table(track.name)
+        table = archive.table_of(track)
     if any(len(files) > 1 for files in _by_period(table).values()):
         raise Conflict(f"{table.where}: other processes committed first; run compact() again")
     return table
