@@ -9,7 +9,7 @@ import pytest
 from archives import frame_of, moment, read_at
 
 import mgframe as mg
-from mgframe.errors import ArchiveError
+from mgframe.errors import ArchiveError, QueryError
 
 
 @pytest.fixture
