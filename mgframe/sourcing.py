@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import pandas as pd
 
 from mgframe.archiving.archive import Archive
+from mgframe.archiving.buckets import now_of
 from mgframe.archiving.states import State
 from mgframe.archiving.stores import NotYet
 from mgframe.client import Client
@@ -136,11 +137,11 @@ class FromArchive:
                 f"archive must be an mg.Archive, got {type(archive).__name__}; "
                 "mg.Archive('mail-history') opens the one in that folder"
             )
-        end = _end(archive)
+        end, now = _clocks(archive)
         self.end, self.archive = end, archive.as_of(end)
         # Nobody answers for it: its questions have no calls. It is their clock.
         self.client = Client(
-            "of-nobody", base_url=None, region="us", clock=lambda: end.to_pydatetime()
+            "of-nobody", base_url=None, region="us", clock=lambda: now.to_pydatetime()
         )
         tracks = self.archive.tracks.values()
         self.keys: tuple[str, ...] = tuple(
@@ -277,13 +278,18 @@ def states_of(archive: Archive) -> dict[str, State]:
     return states
 
 
-def _end(archive: Archive) -> pd.Timestamp:
-    """Return the moment at which the newest numbers were true."""
+def _clocks(archive: Archive) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return when the newest numbers were kept, and the moment that windows count from.
+
+    An import of old numbers moves the first alone.
+    """
     archive.refuse_none("archive.track(...) begins one")
-    moments = [state.at for state in states_of(archive).values() if state.at is not None]
+    tracks, states = archive.tracks, states_of(archive)
+    moments = [state.at for state in states.values() if state.at is not None]
     if not moments:
         raise ArchiveError(
             f"{archive.place}: nothing has been kept yet; archive.track(...) names what to keep, "
             "and archive.sync() fetches it"
         )
-    return max(moments)
+    known = [now_of(tracks[name], state) for name, state in states.items() if state.covered]
+    return max(moments), max(known, default=max(moments))

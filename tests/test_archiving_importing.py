@@ -13,6 +13,7 @@ import mgframe as mg
 from mgframe.archiving.libraries import database
 from mgframe.archiving.scanning import scan
 from mgframe.errors import ArchiveError, FrameError, MgframeWarning, QueryError
+from mgframe.sourcing import FromArchive
 
 
 @pytest.fixture
@@ -112,6 +113,116 @@ def test_overwriting_touches_no_count_and_no_day_that_the_frame_does_not_tell_of
     assert table_of(archive, "opened") == [[3, 3], [3, 3], [3, 3]]
     archive.import_frame("panel", days({"a.com": [None]}), overwrite=True)
     assert table_of(archive) == [[6, 0], [5, 9], [6, 0]]
+
+
+def test_a_frame_of_few_counts_leaves_its_days_to_sync(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", by="domain", start="2026-10-01")
+    october = mg.metrics(by="domain", start="2026-10-01", end="2026-10-31", client=demo)
+    done = archive.import_frame("days", october[["delivered"]])
+    assert done.added == len(october)
+    assert "delivered" not in done.lacking
+    assert {"sent", "opened"} <= set(done.lacking)
+    assert "; sync still asks for processed, sent, bounced and 17 more" in str(done)
+    assert archive.table("days").state.reads == ()
+    archive.sync(client=demo)
+    assert_frame_equal(archive.frame("days").loc[:"2026-10-31"], october, check_freq=False)
+
+
+def test_only_days_that_tell_all_counts_are_read(archive: mg.Archive) -> None:
+    archive.track("panel", ["delivered", "opened"], by="domain")
+    start = f"{pd.Timestamp.now('UTC') - pd.Timedelta(days=30):%Y-%m-%d}"
+    frame = days({"a.com": [5, 6, 7], "b.com": [0, 0, 0]}, start=start)
+    frame["opened"] = pd.array([1, 0, None, None, 0, 0], "Int64")  # of the second day nobody's
+    done = archive.import_frame("panel", frame)
+    first = pd.Timestamp(start, tz="UTC")
+    day = pd.Timedelta(days=1)
+    assert done.lacking == ("opened",)
+    assert archive.table("panel").state.covered == [
+        (first, first + day), (first + 2 * day, first + 3 * day),
+    ]  # fmt: skip
+    with pytest.warns(MgframeWarning, match="was never read for"):
+        assert table_of(archive) == [[5, 0], [6, 0], [7, 0]]
+    again = archive.import_frame("panel", frame.fillna(4), until=first + 3 * day)
+    assert (again.changed, again.lacking) == (2, ())
+    assert archive.table("panel").state.covered == [(first, first + 3 * day)]
+    assert table_of(archive, "opened") == [[1, 0], [4, 4], [0, 0]]
+
+
+def test_what_mailgun_forgot_is_read_by_whatever_an_import_tells(archive: mg.Archive) -> None:
+    archive.track("panel", by="domain")
+    done = archive.import_frame("panel", days({"a.com": [5, 6]}))
+    assert done.lacking == ()
+    assert table_of(archive) == [[5], [6]]
+
+
+@pytest.mark.parametrize(
+    "track",
+    [
+        {"by": "domain"},
+        {"by": "country"},
+        {"by": "ip", "counts": "delivery_rate"},
+        {"by": "recipient_provider"},
+        {"api": "stats"},
+        {"api": "stats", "by": "domain"},
+        {"api": "stats", "by": "provider", "counts": ["failed", "opened"]},
+        {"api": "stats", "by": "ip"},
+        {"api": "stats", "by": "country"},
+    ],
+)
+def test_an_answer_of_the_same_question_tells_all_that_a_track_fetches(
+    archive: mg.Archive, demo: mg.Client, track: dict[str, Any]
+) -> None:
+    archive.track("days", start="2026-11-10", **track)
+    other = mg.Archive(f"{archive.place.root}-2")
+    other.track("days", start="2026-11-10", **track)
+    other.sync(client=demo)
+    done = archive.import_frame("days", other.frame("days"))
+    assert done.lacking == ()
+    assert archive.table("days").state.covered == other.table("days").state.covered
+
+
+def test_an_import_does_not_keep_sync_from_the_days_before_it(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", "delivered", by="domain")
+    archive.import_frame("days", mg.metrics("delivered", by="domain", last="30d", client=demo))
+    archive.sync(client=demo)
+    assert archive.table("days").state.covered[0][0] == pd.Timestamp("2025-11-16", tz="UTC")
+
+
+def test_the_past_of_a_moment_is_the_same_after_an_import(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync(client=demo)
+    at = archive.table("days").state.at
+    assert at is not None
+    before = archive.as_of(at).frame("days")
+    frame = mg.metrics("delivered", by="domain", start="2026-11-01", end="2026-11-03", client=demo)
+    archive.import_frame("days", frame.add(1), overwrite=True)
+    archive.import_frame("days", frame.add(2), overwrite=True)
+    assert_frame_equal(archive.as_of(at).frame("days"), before)
+    for seconds in (1, 2):
+        past = archive.as_of(at + pd.Timedelta(seconds=seconds)).frame("days")
+        assert (past["delivered"] - before["delivered"]).max() == seconds
+    assert archive.frame("days").attrs["mgframe"]["fetched_at"] == "2026-11-16T09:30:00Z"
+
+
+def test_a_window_counts_from_the_last_sync_or_the_end_of_the_imports(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("panel", "delivered", by="domain")
+    archive.import_frame("panel", days({"a.com": [5, 6, 7]}))
+    frame = archive.frame("panel", last="2d")
+    assert frame["delivered"].tolist() == [6, 7]
+    assert frame.attrs["mgframe"]["fetched_at"] == "2025-03-04T00:00:00Z"
+    assert FromArchive(archive).client.now() == pd.Timestamp("2025-03-04", tz="UTC")
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync("days", client=demo)
+    archive.import_frame("days", archive.frame("days").add(1), overwrite=True)
+    assert archive.frame("days", last="2d").index[0][0] == pd.Timestamp("2026-11-14", tz="UTC")
 
 
 def test_days_between_those_of_a_frame_stay_unknown(archive: mg.Archive) -> None:

@@ -158,7 +158,7 @@ def test_every_bucket_is_kept_lost_missing_or_new(
 
     horizon = edge - 60 * DAY
     covered = hours_in([read.span for read in reads])
-    begun = start or min([r.start for r in reads], default=horizon)
+    begun = start or min([r.start for r in reads] + [horizon])
     unread = {hour for hour in hours if hour >= begun} - covered
     last = max(covered, default=None)
     assert hours_in(one.lost) == {hour for hour in unread if hour < horizon}

@@ -183,12 +183,12 @@ def _window(track: Track, state: State, asked: Asked, width: str, zone: tzinfo |
 
 
 def now_of(track: Track, state: State) -> pd.Timestamp:
-    """Return the moment that a window counts from: when the archive was last filled.
+    """Return the moment that a window counts from: the last sync's.
 
-    A track that is imported alone ends where its imports do.
+    A track that imports alone filled ends where they do.
     """
-    assert state.at is not None
-    return state.covered[-1][1] if track.api == "none" else state.at
+    synced = None if track.api == "none" else state.synced_at
+    return state.covered[-1][1] if synced is None else synced
 
 
 def _asked_width(track: Track, width: str, zone: tzinfo | None) -> str:

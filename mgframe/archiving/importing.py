@@ -9,12 +9,19 @@ from typing import Final
 import pandas as pd
 
 from mgframe.archiving.places import read_name
-from mgframe.archiving.spans import Read, Span, read_again, without
-from mgframe.archiving.states import State
+from mgframe.archiving.spans import Read, Span, read_again, united, within, without
+from mgframe.archiving.states import SYNCED, State
+from mgframe.archiving.steps import oldest
 from mgframe.archiving.stores import Store
 from mgframe.archiving.storing import Kept, Mode, keep
 from mgframe.archiving.tables import Table
-from mgframe.archiving.tracks import Track, flaw_of_column, lag_hours, read_track
+from mgframe.archiving.tracks import (
+    Track,
+    counts_to_come,
+    flaw_of_column,
+    lag_hours,
+    read_track,
+)
 from mgframe.checking import check_frame
 from mgframe.errors import ArchiveError, FrameError, QueryError
 from mgframe.framing import (
@@ -25,28 +32,39 @@ from mgframe.framing import (
     resolution_of,
     times_of,
 )
-from mgframe.timespan import Moment, bucket_ends, floor, read_moment
+from mgframe.timespan import Moment, bucket_ends, floor, json_time, read_moment
 from mgframe.vocabulary import RESOLUTIONS
 
+#: An import comes later than what it changes, so that as_of tells them apart.
+_A_SECOND: Final = pd.Timedelta(seconds=1)
 #: Levels that no bucket of an account has.
 _DERIVED: Final = frozenset({"total", "age", "as_of_age"})
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did: rows that are new, rows that were changed or filled in, and the rest."""
+    """What an import did: rows that are new, rows that were changed or filled in, and the rest.
+
+    `lacking` are counts that the track fetches and the frame does not have, where buckets of it are
+    left to a sync for that.
+    """
 
     track: str
     added: int
     changed: int
     left: int
+    lacking: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return it in words."""
-        return (
+        text = (
             f"{self.track}: {self.added:,} rows new, {self.changed:,} changed, "
             f"{self.left:,} left as they were"
         )
+        if not self.lacking:
+            return text
+        more = f" and {len(self.lacking) - 3} more" if len(self.lacking) > 3 else ""
+        return f"{text}; sync still asks for {', '.join(self.lacking[:3])}{more}"
 
 
 def import_frame(
@@ -78,7 +96,9 @@ def import_frame(
     Returns
     -------
     Imported
-        `added`, `changed`, `left`: rows.
+        `added`, `changed`, `left`: rows. `lacking`: where the track is fetched and the frame does
+        not tell of all that it fetches, these counts; its rows are kept, and what Mailgun still has
+        of its buckets counts as unread, so that :meth:`Archive.sync` asks for it.
 
     Raises
     ------
@@ -111,14 +131,17 @@ def import_frame(
     rows, table = _in_order(frame, track), archive.table_of(track)
     _refuse_case(rows, table)
 
+    closed = spans if track.api == "none" else _closed(track, rows, spans, at)
+
     def state_after(state: State, kept: Kept) -> State:
         _refuse_mixture(table, state, simulated)
         return replace(
             state,
             kind="import",
-            at=at if state.at is None else max(state.at, at),
+            at=at if state.at is None else max(state.at + _A_SECOND, at),
             simulated=simulated,
-            reads=_reads(track, state, spans, _told_at(rows) or at, overwrite),
+            reads=_reads(track, state, closed, _told_at(rows) or at, overwrite),
+            facts={SYNCED: state.synced_at and json_time(state.synced_at), **state.facts},
         )
 
     _refuse_mixture(table, table.state, simulated)
@@ -126,7 +149,9 @@ def import_frame(
     mode: Mode = "outright" if overwrite else "filling"
     kept = keep(table, track, rows, whole, state_after, mode=mode)
     inside = int((times_of(rows) < whole[1]).sum())
-    return Imported(name, kept.added, kept.changed, inside - kept.added - kept.changed + kept.gone)
+    left = inside - kept.added - kept.changed + kept.gone
+    due = without(spans, kept.table.state.covered)
+    return Imported(name, kept.added, kept.changed, left, _lacking(track, rows) if due else ())
 
 
 # ---------------------------------------------------------------- the frame
@@ -226,7 +251,7 @@ def _clock(archive: Store, name: str, frame: pd.DataFrame, until: Moment | None)
     """Return the account's now: the clock's for a live one, a simulated one's own."""
     if not is_simulated(frame):
         return pd.Timestamp.now("UTC").as_unit("us").floor("s")
-    kept = archive.table(name).state.at if name in archive.tracks else None
+    kept = archive.table(name).state.synced_at if name in archive.tracks else None
     known = [moment for moment in (kept, _told_at(frame)) if moment is not None]
     return max(known, default=complete_until(frame, until))
 
@@ -249,17 +274,44 @@ def _refuse_mixture(table: Table, state: State, simulated: bool) -> None:
 
 def _spans(frame: pd.DataFrame, width: str, edge: pd.Timestamp) -> list[Span]:
     """Return the stretches of complete buckets that have rows, in order."""
-    starts = times_of(frame).unique().sort_values()
-    ends = bucket_ends(starts, width)
-    starts, ends = starts[ends <= edge], ends[ends <= edge]
-    if not len(starts):
+    spans = _stretches(times_of(frame), width, edge)
+    if not spans:
         raise FrameError(
             f"no {width} of the frame is complete: they are until {edge:%Y-%m-%d %H:%M} UTC, and "
             f"its first begins {times_of(frame).min():%Y-%m-%d %H:%M}; until= says it otherwise"
         )
+    return spans
+
+
+def _stretches(times: pd.DatetimeIndex, width: str, edge: pd.Timestamp) -> list[Span]:
+    """Return the stretches of the times' buckets that end by a moment."""
+    starts = times.unique().sort_values()
+    ends = bucket_ends(starts, width)
+    starts, ends = starts[ends <= edge], ends[ends <= edge]
+    if not len(starts):
+        return []
     begins = [True, *(starts[1:] != ends[:-1])]
     stops = [*begins[1:], True]
     return list(zip(starts[begins], ends[stops], strict=True))
+
+
+def _closed(track: Track, rows: pd.DataFrame, spans: list[Span], at: pd.Timestamp) -> list[Span]:
+    """Return where an import stands for a sync: it tells all counts, or nobody can be asked."""
+    told = _told(track, rows).all(axis=1)
+    times = pd.DatetimeIndex(told.index[told])
+    whole = _stretches(times, track.resolution, spans[-1][1])
+    return united([*whole, *within(spans, spans[0][0], oldest(track, at))])
+
+
+def _lacking(track: Track, rows: pd.DataFrame) -> tuple[str, ...]:
+    told = _told(track, rows).all()
+    return tuple(told.index[~told])
+
+
+def _told(track: Track, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return for each bucket and each count that the track fetches whether a row has it."""
+    known = rows.reindex(columns=list(counts_to_come(track))).notna()
+    return known.groupby(level="time").any()
 
 
 def _reads(

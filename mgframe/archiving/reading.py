@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mgframe.archiving.adding import ROWS, Sums, Wanted, add, add_in_parts, silent_times
-from mgframe.archiving.buckets import Asked, Buckets, read_buckets
+from mgframe.archiving.buckets import Asked, Buckets, now_of, read_buckets
 from mgframe.archiving.libraries import database
 from mgframe.archiving.questions import ACCOUNT, Question, filters, read_question
 from mgframe.archiving.scanning import scan
@@ -61,10 +61,11 @@ def frame(
     where : mapping, optional
         Filters by keys of the track, as in :func:`mgframe.metrics`.
     start, end, period
-        As in :func:`mgframe.account_totals`, where now is when the archive was last filled.
+        As in :func:`mgframe.account_totals`, where now is the track's last sync, or the end of the
+        imports that alone filled it.
     last : str, optional
-        So long before the archive was last filled, such as ``"30d"``, ``"14m"``; without any window
-        everything that is kept.
+        So long before that moment, such as ``"30d"``, ``"14m"``; without any window everything that
+        is kept.
     tz : str or tzinfo, optional
         Of hours: the zone of the window's edges, and of the days, weeks, months, quarters and years
         that `resolution` asks for, as :func:`mgframe.local_days` makes them.
@@ -80,7 +81,7 @@ def frame(
         counts, ``Int64``. Every key combination that occurs in the window has a row for every
         bucket of it; what the API left out is 0, and NA is what was never read, or is missing in
         an answer that lacked what had been there. A sum with an unknown part is NA.
-        ``attrs["mgframe"]``: the track, and ``fetched_at``, the moment at which it was so.
+        ``attrs["mgframe"]``: the track, and ``fetched_at``, its now.
 
     Raises
     ------
@@ -231,12 +232,11 @@ def _columns(sums: Sums) -> dict[str, Any]:
 def meta_for(track: Track, table: Table, question: Question, buckets: Buckets) -> dict[str, Any]:
     """Return what attrs say of where the frame comes from."""
     state, starts = table.state, buckets.starts
-    assert state.at is not None
     edges = [json_time(moment) for moment in starts[[0, -1]]] if len(starts) else []
     meta: dict[str, Any] = {
         "endpoint": f"archive {track.name}",
         "track": track.name,
-        "fetched_at": json_time(state.at),
+        "fetched_at": json_time(now_of(track, state)),
         "simulated": bool(state.simulated),
         "resolution": buckets.width,
         "asked": [json_time(buckets.kept[0]), json_time(buckets.kept[-1])],

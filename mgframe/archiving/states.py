@@ -14,6 +14,8 @@ from mgframe.timespan import json_time
 
 #: The format of a state; one that is newer is not read, for it may say what is not known here.
 FORMAT: Final = 1
+#: The fact of when a table was synced last; kept from the first import on.
+SYNCED: Final = "synced_at"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class State:
     def known(self) -> list[Span]:
         """The spans in which what has no row is 0: those that were read without doubt."""
         return without(self.covered, [read.span for read in self.reads if read.doubted])
+
+    @property
+    def synced_at(self) -> pd.Timestamp | None:
+        """The account's clock at the last sync; None where imports alone filled the table.
+
+        Until the first import it is `at`.
+        """
+        said = self.facts.get(SYNCED, self.at and json_time(self.at))
+        return None if said is None else moment(said)
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON."""

@@ -58,8 +58,9 @@ def begin(track: Track, state: State, now: pd.Timestamp) -> pd.Timestamp:
     """Return the first bucket that the track is to keep."""
     if track.start is not None:
         return track.start
-    first = min((read.start for read in state.reads), default=None)
-    return oldest(track, now) if first is None else first
+    read = [read.start for read in state.reads]
+    # An import of some days does not begin it: what Mailgun has before them is to be kept too.
+    return min(read if read and track.api == "none" else [oldest(track, now), *read])
 
 
 def gaps(track: Track, state: State, now: pd.Timestamp) -> list[Span]:

@@ -12,7 +12,7 @@ import pandas as pd
 from mgframe.archiving.learning import learnt
 from mgframe.archiving.outcomes import Outcome, Synced
 from mgframe.archiving.spans import Read, Span, read_again
-from mgframe.archiving.states import State
+from mgframe.archiving.states import SYNCED, State
 from mgframe.archiving.steps import Step, due, next_step, size
 from mgframe.archiving.stores import Store
 from mgframe.archiving.storing import Kept, Stale, keep
@@ -226,7 +226,11 @@ class _Run:
             at=read.at if state.at is None else max(state.at, read.at),
             simulated=is_simulated(frame),
             reads=read_again(state.reads, read, lag, self._track.resolution),
-            facts={**state.facts, "rows_a_bucket": round(len(frame) / buckets, 2)},
+            facts={
+                **state.facts,
+                "rows_a_bucket": round(len(frame) / buckets, 2),
+                SYNCED: json_time(max(read.at, state.synced_at or read.at)),
+            },
             said=self._said(outcome),
         )
 

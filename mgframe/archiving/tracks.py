@@ -11,17 +11,18 @@ import pandas as pd
 
 from mgframe.archiving.places import read_name
 from mgframe.archiving.spans import moment
+from mgframe.asking import read_events
 from mgframe.client import Client
 from mgframe.errors import MgframeError, QueryError, suggestion
 from mgframe.filtering import Where, read_where
 from mgframe.joining import question_of
 from mgframe.metrics_api import metrics
-from mgframe.metrics_asking import METRICS_KEYS
+from mgframe.metrics_asking import METRICS_KEYS, read_counts
 from mgframe.planning import Question
 from mgframe.stats_api import account_totals, domain_totals, grouped_totals
 from mgframe.summing import names_in
 from mgframe.timespan import Moment, check_resolution, floor, json_time, read_moment
-from mgframe.vocabulary import AGE_LEVELS, ENGAGEMENT_LAG_HOURS, KEYS
+from mgframe.vocabulary import AGE_LEVELS, ENGAGEMENT_LAG_HOURS, KEYS, counts_of
 
 #: Whom a track asks; ``"none"`` keeps what is imported, and is never fetched.
 APIS: Final = ("metrics", "stats", "none")
@@ -233,6 +234,15 @@ def _check(track: Track) -> None:
         track.question(nobody, floor(edge - pd.Timedelta(days=days), track.resolution), edge)
     except MgframeError as error:
         raise QueryError(f"track {track.name!r}: {error}") from None
+
+
+def counts_to_come(track: Track) -> list[str]:
+    """Return the counts that an answer of the track's API brings."""
+    concerned = [*track.by, *track.where]
+    if track.api == "metrics":
+        return list(read_counts(track.counts, concerned))
+    lacks = {name for key in concerned for name in KEYS[key].lacks}
+    return [name for name in counts_of(read_events(track.counts)) if name not in lacks]
 
 
 def lag_hours(track: Track, lags: Mapping[str, float]) -> pd.Timedelta:
