@@ -218,14 +218,14 @@ def _zone_for(tz: str | tzinfo | None, resolution: str | None, now: pd.Timestamp
         return None
     if resolution not in (None, "hour"):
         raise QueryError(
-            f"tz={tz!r} needs resolution='hour', because Mailgun's {resolution}s are UTC; "
+            f"tz={str(zone)!r} needs resolution='hour', because Mailgun's {resolution}s are UTC; "
             "fetch hours and use df.mg.local_days(tz)"
         )
     half_a_year_ago = now - pd.Timedelta(days=182)  # where daylight saving moves half an hour
     if any(t.tz_convert(zone).minute != t.minute for t in (now, half_a_year_ago)):
         raise QueryError(
-            f"tz={tz!r} is not a whole number of hours from UTC, so Mailgun's hours cannot be "
-            "cut at its midnight; leave tz out and choose UTC edges"
+            f"tz={str(zone)!r} is not a whole number of hours from UTC, so Mailgun's hours cannot "
+            "be cut at its midnight; leave tz out and choose UTC edges"
         )
     return zone
 

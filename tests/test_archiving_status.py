@@ -423,3 +423,18 @@ def test_the_text_fits_a_terminal(kept: mg.Archive) -> None:
 )
 def test_a_size_is_told_in_decimal_units(count: int, told: str) -> None:
     assert size_text(count) == told
+
+
+# ---------------------------------------------------------------- the past
+
+
+def test_of_the_past_nobody_is_told_to_sync_and_the_first_moment_known_is_named(
+    kept: mg.Archive,
+) -> None:
+    kept.track("all", by="domain")
+    past = kept.as_of("2020-01-01")
+    problems = past.status().problems
+    assert problems
+    assert not [text for text in problems if "run sync" in text]
+    with pytest.raises(mg.ArchiveError, match="the first moment known is 2026-11-16 09:30 UTC"):
+        past.frame("days")

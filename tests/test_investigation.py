@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from kept import NOW, PAIR, TAGS, archive_of, by_keys
+from kept import NOW, PAIR, TAGS, archive_of, by_keys, keep_frame
 from reporting.made import SICK
 
 import mgframe as mg
 from mgframe import cause_asking
 from mgframe.cause_asking import ask_causes, is_refusal
-from mgframe.errors import QueryError
+from mgframe.errors import FrameError, QueryError, gathered
 from mgframe.framing import meta_of
 from mgframe.investigation import PAIRS, frames_of, investigate, questions_of
 from mgframe.joining import View, ask_together
@@ -346,3 +346,22 @@ def test_a_client_beside_an_archive_is_asked_for_causes_alone(
     assert asked(server)
     assert METRICS not in asked(server)
     assert meta_of(found)["requests"] == len(asked(server))
+
+
+def test_an_archive_that_counts_too_little_names_the_counts_to_track(tmp_path: Path) -> None:
+    archive = mg.Archive(tmp_path / "mail")
+    archive.track("days", "delivered", by="domain")
+    keep_frame(archive, "days", by_keys(60, ("domain",))[["delivered"]])
+    with (
+        gathered(),
+        pytest.raises(FrameError, match=r"archive\.track\('NAME', .* keeps these: complained"),
+    ):
+        investigate(archive=archive)
+
+
+def test_of_a_young_archive_nobody_is_told_to_fetch_more(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=7, by=[("domain",)])
+    with gathered() as told:
+        reasons = meta_of(investigate(archive=archive))["cannot_tell"]
+    assert "28 are needed; the archive has fewer" in reasons[-1]
+    assert not [text for text in told if "fetch last" in text]

@@ -80,7 +80,7 @@ def investigate(
     """
     days = check_options(within=within, limit=limit, failures=failures, holidays=holidays)
     account = read_account(frames, holidays=holidays, until=until)
-    refusal = ["the frames have no rows"] if account is None else _cannot(account)
+    refusal = ["the frames have no rows"] if account is None else _cannot(account, frames)
     if account is None or refusal:
         # An empty table alone would read as "nothing went wrong".
         warn(f"cannot tell, because {refusal[0]}")
@@ -118,13 +118,15 @@ def _read_limit(limit: object) -> None:
         raise QueryError(f"limit={limit!r} must be a number of standard deviations, such as 4.7")
 
 
-def _cannot(account: Account) -> list[str]:
+def _cannot(account: Account, frames: Frames) -> list[str]:
     """Return why nothing can be said at all; raise where the frames lack what is looked at."""
     given = [metric for metric in METRICS if account.gives(metric)]
     if not given:
         needed = sorted({name for m in METRICS for name in (m.numerator, m.denominator)})
+        way = "archive.track('NAME', counts, ...) keeps" if _are_kept(frames) else "fetch"
+        by = "" if _are_kept(frames) else " with mg.metrics()"
         raise FrameError(
-            "no frame has both counts of a rate that is looked at; fetch these with mg.metrics(): "
+            f"no frame has both counts of a rate that is looked at; {way} these{by}: "
             f"{', '.join(needed)}"
         )
     stacks = [account.stack(metric) for metric in given if not metric.late and not metric.bots]
@@ -135,9 +137,16 @@ def _cannot(account: Account) -> list[str]:
     if mailing < LEAST_DAYS:
         return [
             f"the busiest slice has {mailing} complete days with mail, too few to know what is "
-            f"usual: {LEAST_DAYS} are needed; fetch last='90d'"
+            f"usual: {LEAST_DAYS} are needed"
+            + ("; the archive has fewer" if _are_kept(frames) else "; fetch last='90d'")
         ]
     return []
+
+
+def _are_kept(frames: Frames) -> bool:
+    """Return whether frames come from an archive, where what was not kept cannot be fetched."""
+    listed = [frames] if isinstance(frames, pd.DataFrame) else frames
+    return any("track" in meta_of(frame) for frame in listed)
 
 
 def _limits_of(account: Account) -> list[str]:

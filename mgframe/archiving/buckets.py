@@ -154,8 +154,8 @@ def _zone(track: Track, tz: str | tzinfo | None) -> tzinfo | None:
     zone = read_zone(tz)
     if track.resolution != "hour" and str(zone) != "UTC":
         raise QueryError(
-            f"tz={tz!r} needs hours, and track {track.name!r} keeps {track.resolution}s, which are "
-            "cut in UTC; archive.find(resolution='hour') names a track that has them"
+            f"tz={str(zone)!r} needs hours, and track {track.name!r} keeps {track.resolution}s, "
+            "which are cut in UTC; archive.find(resolution='hour') names a track that has them"
         )
     return None if str(zone) == "UTC" else zone
 

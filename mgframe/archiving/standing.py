@@ -30,13 +30,14 @@ class Extent:
 
 @dataclass(frozen=True)
 class Standing:
-    """A track at a moment; `damage` says in words why its table cannot be read."""
+    """A track at a moment, `past` or now; `damage` says in words why it cannot be read."""
 
     track: Track
     state: State
     extent: Extent
     now: pd.Timestamp
     damage: str = ""
+    past: bool = False
 
     @property
     def first(self) -> pd.Timestamp | None:

@@ -74,8 +74,9 @@ def status(archive: Store, names: str | Iterable[str] | None = None) -> Status:
     chosen = [track.name for track in archive.chosen(names)]
     found = [_standing(archive, track) for track in archive.tracks.values()]
     now = _now(archive.when, [one.state for one in found])
-    told = tuple(replace(one, now=now) for one in found if one.track.name in chosen)
-    return Status(str(archive.place), now, told)
+    past = archive.when is not None
+    told = (replace(one, now=now, past=past) for one in found if one.track.name in chosen)
+    return Status(str(archive.place), now, tuple(told))
 
 
 def _standing(archive: Store, track: Track) -> Standing:

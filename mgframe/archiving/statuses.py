@@ -159,9 +159,10 @@ def _problems(one: Standing) -> Iterator[str]:
         expires = one.expires(one.expiring[0][0])
         since = "now" if expires is None or expires <= one.now else f"{expires:{_MOMENT}} UTC"
         are, them = ("is", "it") if one.count(one.expiring) == 1 else ("are", "them")
+        advice = "" if one.past else "; run sync"  # the past is read only
         yield (
             f"{_buckets(one, one.expiring)} {are} not kept, and Mailgun forgets {them} from "
-            f"{since} on; run sync"
+            f"{since} on{advice}"
         )
 
 

@@ -120,10 +120,15 @@ class Store:
         _refuse_foreign_table(track, table)
         if self.when is None:
             return table
+        first = None
         for version, state in table.history():
             if state.at is not None and state.at <= self.when:
                 return opened(self.place, name, version)
-        raise NotYet(f"{table.where}: nothing had been kept at {self.when:%Y-%m-%d %H:%M} UTC")
+            first = first if state.at is None else state.at
+        known = "" if first is None else f"; the first moment known is {first:%Y-%m-%d %H:%M} UTC"
+        raise NotYet(
+            f"{table.where}: nothing had been kept at {self.when:%Y-%m-%d %H:%M} UTC{known}"
+        )
 
     def begin(self) -> Table:
         """Return the catalogue; make it where there is no archive yet."""
