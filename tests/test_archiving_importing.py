@@ -67,9 +67,9 @@ def test_a_window_ends_where_the_imports_do(archive: mg.Archive) -> None:
 def test_only_what_is_unknown_is_filled_in(archive: mg.Archive) -> None:
     archive.import_frame("panel", days({"a.com": [5, None]}))
     done = archive.import_frame("panel", days({"a.com": [7, 7, 7], "b.com": [1, 1, 1]}))
-    # b.com had no row where the days were known, so it was 0 there, and stays so.
-    assert table_of(archive) == [[5, 0], [7, 0], [7, 1]]
-    assert (done.added, done.changed, done.left) == (2, 1, 3)
+    # What was imported of a.com says nothing of b.com.
+    assert table_of(archive) == [[5, 1], [7, 1], [7, 1]]
+    assert (done.added, done.changed, done.left) == (4, 1, 1)
 
 
 def test_a_count_that_was_never_kept_is_filled_in(archive: mg.Archive) -> None:
@@ -383,3 +383,30 @@ def test_a_frame_of_other_keys_or_buckets_is_refused(archive: mg.Archive) -> Non
         archive.import_frame("panel", month, until="2025-04-01")
     with pytest.raises(QueryError, match="is no name"):
         archive.import_frame("../panel", frame)
+
+
+def test_one_domain_after_another_is_imported(archive: mg.Archive) -> None:
+    archive.import_frame("panel", days({"a.com": [5, 6]}))
+    done = archive.import_frame("panel", days({"b.com": [1, 2]}))
+    assert (done.added, done.changed) == (2, 0)
+    assert table_of(archive) == [[5, 1], [6, 2]]
+
+
+def test_a_part_of_the_mail_is_not_imported_as_all_of_it(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    gmail = {"recipient_provider": "Gmail"}
+    part = mg.metrics("delivered", by="domain", last="7d", where=gmail, client=demo)
+    with pytest.raises(mg.QueryError, match=r"part of the mail alone.*Gmail"):
+        archive.import_frame("gmail", part)
+    archive.track("gmail", "delivered", by="domain", where=gmail, api="none")
+    assert archive.import_frame("gmail", part).added == len(part)
+
+
+@pytest.mark.parametrize("name", ["known", "version"])
+def test_a_count_cannot_be_called_as_the_archive_calls_its_own(
+    archive: mg.Archive, name: str
+) -> None:
+    frame = days({"a.com": [5, 6]}).rename(columns={"delivered": name})
+    with pytest.raises(mg.FrameError, match="rename it"):
+        archive.import_frame("panel", frame)

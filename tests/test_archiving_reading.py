@@ -256,10 +256,7 @@ class Kept_:
             for key, counts in rows.items()
             if any(pd.isna(count) or count != 0 for count in counts.values())
         }
-        # A later answer is final where it is older than the lag: doubts end there.
-        final = (at - 72 * HOUR).floor("h")
-        self.known |= {start + i * HOUR: not doubted or start + i * HOUR < final
-                       for i in range(hours)}  # fmt: skip
+        self.known |= {start + i * HOUR: not doubted for i in range(hours)}
 
     def expected(self, start: pd.Timestamp, until: pd.Timestamp) -> pd.DataFrame:
         """Return the dense frame of the hours of a window, cell by cell."""

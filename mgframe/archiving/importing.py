@@ -184,7 +184,9 @@ def _check(frame: pd.DataFrame) -> str:
 def _track_for(archive: Store, name: str, frame: pd.DataFrame, width: str) -> Track:
     """Return the track of that name; one that is not there is made of the frame."""
     keys = key_levels(frame)
-    if name not in archive.tracks:
+    known = archive.tracks.get(name)
+    _refuse_filtered(name, frame, known)
+    if known is None:
         archive.add(_track_of(name, frame, keys, width))
     track = archive.named(name)
     if set(keys) != set(track.levels) or width != track.resolution:
@@ -194,6 +196,19 @@ def _track_for(archive: Store, name: str, frame: pd.DataFrame, width: str) -> Tr
             "(df.mg.sum, df.mg.resample)"
         )
     return track
+
+
+def _refuse_filtered(name: str, frame: pd.DataFrame, known: Track | None) -> None:
+    """Refuse a part of the mail under a track that says nothing of it: it would pass for all."""
+    meta = meta_of(frame)
+    request = meta.get("request")
+    said = meta.get("where") or (request.get("where") if isinstance(request, dict) else None)
+    if said and not (known and known.where):
+        raise QueryError(
+            f"the frame holds a part of the mail alone (where: {said}), and track {name!r} would "
+            "say that it is all; make a track that says so first: "
+            f"archive.track({name!r}, ..., where={{...}}, api='none')"
+        )
 
 
 def _track_of(name: str, frame: pd.DataFrame, keys: list[str], width: str) -> Track:

@@ -179,7 +179,8 @@ def _compare(
     # The Metrics API has no rows of zeros: those of a frame are filled in, and need no room.
     zeros = " AND ".join(f'came."{n}" = 0' for n in counts)
     new = f" AND ({zeros}) IS NOT TRUE" if track.api == "metrics" else ""
-    if mode == "filling":  # what has no row is known to be 0 where it was read
+    # What has no row is known to be 0 where an API was read; of imports each tells its own keys.
+    if mode == "filling" and track.api != "none":
         new += " AND NOT EXISTS (FROM read WHERE came.time >= start AND came.time < until)"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {named(['time', *track.levels], 'came.')}, "

@@ -95,7 +95,7 @@ def sync(
     >>> archive = mg.Archive(tempfile.mkdtemp())
     >>> archive.track("days", by="domain")
     >>> print(archive.sync(client=mg.demo()))
-    days: 2025-11-16 to 2026-11-15, 4 requests, 1,095 rows new, 0 changed
+    days: 2025-11-16 to 2026-11-15, 2 requests, 1,095 rows new, 0 changed
     """
     client = client_of(client)
     archive.refuse_past()

@@ -30,7 +30,7 @@ APIS: Final = ("metrics", "stats", "none")
 _KEYS: Final = tuple(k for k in KEYS if k not in ("account", "region", "total", *AGE_LEVELS))
 _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: Columns of a table that are no counts.
-_TAKEN: Final = frozenset({"time", "period", *KEYS})
+_TAKEN: Final = frozenset({"time", "period", "known", "version", *KEYS})
 #: An address, also one with a quoted part, a full-width sign, or written for a link.
 ADDRESS: Final = re.compile(r"(?i)(?:\"[^\"]*\"|[^\s@＠<>]+?)(?:@|＠|%40)[^\s@<>\"']+")
 
@@ -174,7 +174,7 @@ def _check_names(track: Track) -> None:
 def flaw_of_column(name: str) -> str | None:
     """Return why a count cannot be kept under that name, None where it can."""
     if name.lower() in _TAKEN:
-        return "is called as a key"
+        return "is called as a key, or as what the archive itself uses"
     if not _COLUMN.fullmatch(name):
         return "has other signs than letters, digits and '_', or is too long"
     return None

@@ -99,7 +99,7 @@ def verify(
     >>> _ = archive.sync(client=mg.demo())
     >>> table = archive.verify(client=mg.demo())
     >>> len(table), table.attrs["mgframe"]["files"]
-    (0, 14)
+    (0, 13)
     """
     span = pd.Timedelta(hours=span_hours(last, argument="last"))
     tracks = archive.chosen(names)
