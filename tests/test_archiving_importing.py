@@ -210,6 +210,21 @@ def test_the_past_of_a_moment_is_the_same_after_an_import(
     assert archive.frame("days").attrs["mgframe"]["fetched_at"] == "2026-11-16T09:30:00Z"
 
 
+def test_a_sync_at_the_clock_of_two_imports_reads_what_they_left(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    frame = mg.metrics("delivered", by="domain", start="2026-11-01", end="2026-11-05", client=demo)
+    for _ in range(2):
+        archive.import_frame("days", frame)
+    at = archive.table("days").state.at
+    assert at == pd.Timestamp("2026-11-16 09:30:01", tz="UTC"), "a second after the clock"
+    assert archive.sync(client=demo).ok
+    whole = mg.metrics("delivered", by="domain", start="2026-11-01", end="2026-11-15", client=demo)
+    assert_frame_equal(archive.frame("days"), whole)
+    assert archive.frame("days").attrs["mgframe"]["fetched_at"] == "2026-11-16T09:30:00Z"
+
+
 def test_a_window_counts_from_the_last_sync_or_the_end_of_the_imports(
     archive: mg.Archive, demo: mg.Client
 ) -> None:
