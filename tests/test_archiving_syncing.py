@@ -161,14 +161,16 @@ def test_a_step_takes_as_many_buckets_as_their_rows_allow() -> None:
 def test_what_moves_is_read_together_in_one_question() -> None:
     ends = [MONDAY - n * HOUR for n in range(8, 0, -1)]
     reads = tuple(Read(end - HOUR, end, end) for end in ends)  # as an hourly sync leaves them
-    track = Track("h", resolution="hour")
-    assert due(track, State(reads=reads), MONDAY) == [(MONDAY - 9 * HOUR, MONDAY)]
-    assert due(track, State(reads=reads[3:]), MONDAY) == [(MONDAY - 1 * HOUR, MONDAY)]
+    long, short = (Track("h", resolution="hour", start=MONDAY - n * HOUR) for n in (9, 6))
+    assert due(long, State(reads=reads), MONDAY) == [(MONDAY - 9 * HOUR, MONDAY)]
+    assert due(short, State(reads=reads[3:]), MONDAY) == [(MONDAY - 1 * HOUR, MONDAY)]
 
 
 def test_what_was_doubted_is_asked_for_at_once_and_later_each_week() -> None:
-    track, day = Track("h", resolution="hour"), 24 * HOUR
-    young = State(reads=(Read(MONDAY - day, MONDAY, MONDAY, doubted=True),))
+    day = 24 * HOUR
+    track = Track("h", resolution="hour", start=MONDAY - 9 * day)
+    young = State(reads=(Read(MONDAY - 9 * day, MONDAY - day),
+                         Read(MONDAY - day, MONDAY, MONDAY, doubted=True)))  # fmt: skip
     assert due(track, young, MONDAY + HOUR)[0][0] == MONDAY - day
     old = State(reads=(Read(MONDAY - 9 * day, MONDAY - 8 * day, MONDAY, doubted=True),
                        Read(MONDAY - 8 * day, MONDAY)))  # fmt: skip
