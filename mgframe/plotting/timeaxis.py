@@ -97,9 +97,10 @@ def set_time_axis(ax: Axes, frame: pd.DataFrame) -> None:
     """Put readable ticks in the frame's own zone on the x axis.
 
     A year has months as ticks, a month days, a day hours; the axis is not stretched to years
-    around a lone bucket.
+    around a lone bucket, and days at the edges of which nothing is known take no place on it.
     """
-    times = sorted_times(frame)
+    known = frame.dropna(how="all")
+    times = sorted_times(known if len(known) else frame)
     if len(times) == 1:
         around = 3 * max(bucket_stops(frame, times)[0] - times[0], pd.Timedelta(hours=1))
         times = pd.DatetimeIndex([times[0] - around, times[0] + around])

@@ -239,3 +239,13 @@ def test_local_weeks_of_last_year_come_from_kept_hours(tmp_path: Path) -> None:
     volume = volumes(made, made.whole, None)[""]
     assert volume.value == total(local.loc["2026-11-09":"2026-11-15 23:59"], "processed")
     assert volume.year == total(local.loc["2025-11-10":"2025-11-16 23:59"], "processed")
+
+
+def test_the_days_of_a_young_archive_are_dates_in_its_pictures(tmp_path: Path) -> None:
+    page = written(archive_of(tmp_path / "mail", days=7), tmp_path / "weekly.html")
+    pictures = re.findall(r'<svg class="plot".*?</svg>', page, re.DOTALL)
+    assert pictures
+    for picture in pictures:
+        ticks = re.findall(r"<text[^>]*>([^<]*)</text>", picture)
+        assert {f"{day:02d} Nov" for day in range(9, 16)} <= set(ticks)
+        assert not [text for text in ticks if ":" in text]
