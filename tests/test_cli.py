@@ -241,6 +241,13 @@ def test_the_examples_of_a_help_page_run(
 ) -> None:
     lines = [shlex.split(line)[1:] for line in examples_in(help_of(page, capsys))]
     monkeypatch.chdir(tmp_path)
+    if any("--archive" in line for line in lines):
+        for command in (
+            "init mail-history",
+            "track mail-history days --by domain,recipient_provider",
+            "sync mail-history --simulated",
+        ):
+            assert main(["archive", *command.split()]) == 0
     for line in lines:
         if line[0] in ("simulate", "demo"):  # tested above
             continue
@@ -271,6 +278,8 @@ def test_the_readmes_commands_run(
         assert main(shlex.split(line)) == (3 if line.startswith("investigate") else 0), line
         capsys.readouterr()
     assert {path.name for path in tmp_path.iterdir()} == {
+        "days.parquet",
+        "mail-history",
         "gmail.csv",
         "domains.jsonl",
         "weekly.html",

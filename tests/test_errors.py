@@ -34,6 +34,7 @@ TREE = {
     "ServerError": "ApiError",
     "ResponseError": "MgframeError",
     "FrameError": "MgframeError ValueError",
+    "ArchiveError": "MgframeError",
 }
 
 
