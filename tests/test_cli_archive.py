@@ -365,7 +365,10 @@ def test_wrong_usage_is_code_2_and_two_lines(line: str, told: str, run: Run) -> 
         ("track mail ../days", "it names a folder in the archive, so it cannot be a path"),
         ("track mail days --by tag", "is there already"),
         ("track mail tags --by tgas", "'tgas' is no key"),
-        ("track mail a --where recipient_domain=a@example.com", "never holds a recipient's address"),
+        (
+            "track mail a --where recipient_domain=a@example.com",
+            "never holds a recipient's address",
+        ),
         ("track mail a --resolution week", "hour"),
         ("sync mail day --simulated", "did you mean 'days'"),
         ("sync mail --simulated --region eu", "leave --region out"),
