@@ -225,30 +225,23 @@ class DaskFrame:
             function, *others, meta=shape, align_dataframes=False, **said
         )
 
-    def _added(self, part_of: Any, kept: list[str], said: Mapping[str, Any], **how: Any) -> Any:
+    def _added(self, part_of: Any, kept: list[str], said: Mapping[str, Any], **options: Any) -> Any:
         """Return sums: of each partition where that is all of them, else of all in a tree."""
-        within = how.get("period")
+        within = options.get("period")
         stays = "time" in kept and (within is None or within in self._whole_within)
-        if self._by_period and stays:
-            return self._mapped(
-                part_of, levels=self._levels, kept=kept, labelled=True, said=said, **how
-            )
-        chunk: dict[str, Any] = {
-            "levels": self._levels,
-            "kept": kept,
-            "labelled": False,
-            "said": said,
-            **how,
-        }
-        shape = part_of(self._shape, **chunk)
+        labelled = self._by_period and stays
+        rows = parts.Adding(tuple(self._levels), tuple(kept), said, labelled=labelled)
+        if labelled:
+            return self._mapped(part_of, how=rows, **options)
         again = parts.pooled if part_of is parts.sides_summed else parts.added_up
-        names = kept or [TOTAL_LEVEL]
-        wholes: dict[str, Any] = {"levels": names, "kept": names, "labelled": False, "said": said}
+        names = tuple(kept) or (TOTAL_LEVEL,)
+        sums: dict[str, Any] = {"how": parts.Adding(names, names, said)}
         if again is parts.added_up:
-            wholes["skipna"] = how["skipna"]
+            sums["skipna"] = options["skipna"]
         return self._ddf.reduction(
-            part_of, aggregate=again, combine=again, meta=shape, split_every=_FANNED,
-            chunk_kwargs=chunk, aggregate_kwargs=wholes, combine_kwargs=wholes,
+            part_of, aggregate=again, combine=again, split_every=_FANNED,
+            meta=part_of(self._shape, rows, **options), chunk_kwargs={"how": rows, **options},
+            aggregate_kwargs=sums, combine_kwargs=sums,
         )  # fmt: skip
 
     @property

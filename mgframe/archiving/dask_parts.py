@@ -1,12 +1,12 @@
 """What is done to one partition of a Dask frame, by the functions that do it to a pandas frame.
 
-Time and keys are columns; `levels` are their names, `kept` those that a sum keeps. Where rows are
-`labelled`, the index is the part of the table that they lie in, and stays.
+Time and keys are columns; `levels` are their names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -38,63 +38,52 @@ def framed(part: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
     return with_meta(part.set_index(list(levels)), meta_of(part))
 
 
-def _labels(part: pd.DataFrame, kept: Sequence[str], *, labelled: bool) -> list[pd.Index]:
-    labels = [pd.Index(part[name], name=name) for name in kept]
-    if not labels:
-        labels = [pd.Index([ALL_KEYS] * len(part), dtype="str", name=TOTAL_LEVEL)]
-    return [part.index, *labels] if labelled else labels
+@dataclass(frozen=True)
+class Adding:
+    """Which rows of a partition are added up: the columns that are `levels`, those that are `kept`.
+
+    Where rows are `labelled`, the index is the part of the table that they lie in, and stays.
+    `said` is what the result knows of itself.
+    """
+
+    levels: tuple[str, ...]
+    kept: tuple[str, ...]
+    said: Mapping[str, Any]
+    labelled: bool = False
+
+    def labels(self, part: pd.DataFrame) -> list[pd.Index]:
+        """Return what the rows of a partition are told apart by."""
+        labels = [pd.Index(part[name], name=name) for name in self.kept]
+        if not labels:
+            labels = [pd.Index([ALL_KEYS] * len(part), dtype="str", name=TOTAL_LEVEL)]
+        return [part.index, *labels] if self.labelled else labels
+
+    def flat(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return sums with their labels as columns."""
+        plain = frame.reset_index()
+        return with_meta(plain.set_index(PERIOD) if self.labelled else plain, self.said)
 
 
-def _flat(frame: pd.DataFrame, said: Mapping[str, Any], *, labelled: bool) -> pd.DataFrame:
-    plain = frame.reset_index()
-    return with_meta(plain.set_index(PERIOD) if labelled else plain, said)
-
-
-def summed(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    skipna: bool,
-) -> pd.DataFrame:
+def summed(part: pd.DataFrame, how: Adding, *, skipna: bool) -> pd.DataFrame:
     """Return the sums of a partition."""
-    refuse_repeated_rows(part.set_index(list(levels)))
-    return added_up(part, levels=levels, kept=kept, labelled=labelled, said=said, skipna=skipna)
+    refuse_repeated_rows(part.set_index(list(how.levels)))
+    return added_up(part, how, skipna=skipna)
 
 
-def added_up(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    skipna: bool,
-) -> pd.DataFrame:
+def added_up(part: pd.DataFrame, how: Adding, *, skipna: bool) -> pd.DataFrame:
     """Return the sums of rows, or of sums, of which there are several a key."""
-    counts = part.drop(columns=list(levels)).reset_index(drop=True)
-    groups, index = group_rows(_labels(part, kept, labelled=labelled))
-    return _flat(add_up(counts, groups, index, skipna=skipna), said, labelled=labelled)
+    counts = part.drop(columns=list(how.levels)).reset_index(drop=True)
+    groups, index = group_rows(how.labels(part))
+    return how.flat(add_up(counts, groups, index, skipna=skipna))
 
 
-def bucketed(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    period: str,
-    skipna: bool,
-) -> pd.DataFrame:
+def bucketed(part: pd.DataFrame, how: Adding, *, period: str, skipna: bool) -> pd.DataFrame:
     """Return the sums of a partition by longer buckets, and of how many rows each is."""
-    refuse_repeated_rows(part.set_index(list(levels)))
+    refuse_repeated_rows(part.set_index(list(how.levels)))
     moved = part.copy(deep=False)
     moved["time"] = starts_of(pd.DatetimeIndex(part["time"]), period)
     moved[_ROWS] = pd.array(np.ones(len(part), dtype="int64"), dtype="Int64")
-    return added_up(moved, levels=levels, kept=kept, labelled=labelled, said=said, skipna=skipna)
+    return added_up(moved, how, skipna=skipna)
 
 
 def edges(part: pd.DataFrame) -> pd.DataFrame:
@@ -151,43 +140,28 @@ def _names(rate: Rate) -> tuple[str, str]:
     return f"{rate.name} above", f"{rate.name} below"
 
 
-def sides_summed(
-    part: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-    chosen: Sequence[Rate],
-) -> pd.DataFrame:
+def sides_summed(part: pd.DataFrame, how: Adding, *, chosen: Sequence[Rate]) -> pd.DataFrame:
     """Return both sides of each rate, summed over the rows where both are known."""
-    frame = framed(part, levels)
+    frame = framed(part, how.levels)
     refuse_repeated_rows(frame)
-    pool = Pool(*group_rows(_labels(part, kept, labelled=labelled)))
+    pool = Pool(*group_rows(how.labels(part)))
     heard = (~silent_rows(frame.index)).astype("float64")
     columns = {_HEARD: pool.sums(heard, heard)[0]}
     for rate in chosen:
         sums = pool.sums(*sides_of(frame, rate, {}))
         columns |= dict(zip(_names(rate), sums, strict=True))
-    return _flat(pd.DataFrame(columns, index=pool.index), said, labelled=labelled)
+    return how.flat(pd.DataFrame(columns, index=pool.index))
 
 
-def pooled(
-    sides: pd.DataFrame,
-    *,
-    levels: Sequence[str],
-    kept: Sequence[str],
-    labelled: bool,
-    said: Mapping[str, Any],
-) -> pd.DataFrame:
+def pooled(sides: pd.DataFrame, how: Adding) -> pd.DataFrame:
     """Return the sums of sides that were summed before."""
-    pool = Pool(*group_rows(_labels(sides, kept, labelled=labelled)))
+    pool = Pool(*group_rows(how.labels(sides)))
     columns: dict[str, Any] = {}
-    names: Iterable[str] = sides.columns[len(levels) :]
+    names: Iterable[str] = sides.columns[len(how.levels) :]
     for name in names:
         values = sides[name].to_numpy(dtype="float64")
         columns[name] = pool.sums(values, values)[0]
-    return _flat(pd.DataFrame(columns, index=pool.index), said, labelled=labelled)
+    return how.flat(pd.DataFrame(columns, index=pool.index))
 
 
 def divided(
