@@ -8,7 +8,7 @@ the account adds up the same facts.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -20,49 +20,25 @@ from numpy.typing import NDArray
 
 from mgframe.simulator.account import (
     Domain,
-    Lane,
     default_domains,
     invented_domains,
     with_campaigns,
 )
 from mgframe.simulator.audience import (
-    BOTS,
-    COUNTRIES,
-    DEVICES,
     OWN_DOMAIN,
     PROVIDER_CODES,
-    PROVIDERS,
-    RECIPIENTS,
 )
 from mgframe.simulator.blocks import Blocks
 from mgframe.simulator.counters import COUNT_NAMES, PRIMITIVE, Facts, public_counts
+from mgframe.simulator.dimensions import DIMENSIONS, OF_DOMAIN, domain_key, lane_codes, names_of
 from mgframe.simulator.incidents import DEFAULT_INCIDENTS, Incident, in_utc
 from mgframe.simulator.seasons import HOURS, first_hour, week_of
 from mgframe.simulator.sums import WIDTH, Sums, bucket_of, counted
 from mgframe.simulator.windows import Window, floored, hours_of
-from mgframe.vocabulary import NO_KEY, RETENTION_DAYS
+from mgframe.vocabulary import RETENTION_DAYS
 
 #: The frozen clock of an account that is told no other: a Monday morning.
 NOW: Final = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
-
-#: What counts can be grouped and filtered by; the first two are one value for a whole domain.
-#: `provider` and `recipient_domain` are two words for one thing; `tag_or_none` has a value for
-#: mail without a tag too.
-DIMENSIONS: Final = (
-    "domain",
-    "subaccount",
-    "ip",
-    "ip_pool",
-    "provider",
-    "recipient_domain",
-    "recipient_provider",
-    "tag",
-    "tag_or_none",
-    "country",
-    "device",
-    "bot",
-)
-_OF_DOMAIN: Final = {"domain", "subaccount"}
 
 _ACCEPTED: Final = [PRIMITIVE["accepted_outgoing"], PRIMITIVE["accepted_incoming"]]
 
@@ -163,7 +139,7 @@ class Model:
         self.incidents = tuple(incidents)
         since = [hours_of(self._added_at(domain)) for domain in self.domains]
         self._blocks = Blocks(seed, self.domains, self.incidents, self.now, since, late=late)
-        self._names = _names_of(self.domains)
+        self._names = names_of(self.domains)
         self._lifetimes: dict[int, dict[str, Tally]] = {}
 
     def at(self, now: datetime) -> Self:
@@ -261,10 +237,10 @@ class Model:
             raise ValueError(f"{min(unknown)!r}: a dimension is one of {', '.join(DIMENSIONS)}")
         edges = window.edges
         sums = [Sums(len(edges) - 1) for _ in groupings]
-        below = [condition for condition in kept if condition.name not in _OF_DOMAIN]
+        below = [condition for condition in kept if condition.name not in OF_DOMAIN]
         for domain in self._domains_where(kept):
             for week in self._weeks(domain, edges):
-                if asked <= _OF_DOMAIN:
+                if asked <= OF_DOMAIN:
                     self._add_whole(sums, groupings, domain, week, edges)
                 else:
                     self._add_facts(sums, groupings, domain, week, edges, below)
@@ -273,11 +249,11 @@ class Model:
         ]
 
     def _domains_where(self, conditions: Sequence[Condition]) -> list[Domain]:
-        asked = [condition for condition in conditions if condition.name in _OF_DOMAIN]
+        asked = [condition for condition in conditions if condition.name in OF_DOMAIN]
         return [
             domain
             for domain in self.domains
-            if all((_domain_key(domain, [c.name])[0] in c.values) != c.negated for c in asked)
+            if all((domain_key(domain, [c.name])[0] in c.values) != c.negated for c in asked)
         ]
 
     def _weeks(self, domain: Domain, edges: NDArray[np.int64]) -> Iterator[int]:
@@ -299,7 +275,7 @@ class Model:
         bucket = bucket_of(edges, first_hour(week) + step * np.arange(HOURS // step))
         block = read(domain.index, week)
         for total, by in zip(sums, groupings, strict=True):
-            total.add(_domain_key(domain, by), bucket, block)
+            total.add(domain_key(domain, by), bucket, block)
 
     def _add_facts(
         self,
@@ -361,7 +337,7 @@ class Model:
             return [PROVIDER_CODES[recipient]]
         if name in ("provider", "recipient_domain"):
             return [np.where(recipient == OWN_DOMAIN, OWN_DOMAIN + domain.index, recipient)]
-        lane, table = facts.column("lane"), _lane_codes(domain, name, self._names[name])
+        lane, table = facts.column("lane"), lane_codes(domain, name, self._names[name])
         if name == "ip":  # nothing has one yet when it is accepted
             accepted = np.isin(facts.column("primitive"), _ACCEPTED)
             return [np.where(accepted, -1, row[lane]) for row in table]
@@ -405,53 +381,3 @@ def _in_place(domains: Sequence[Domain]) -> tuple[Domain, ...]:
     if any(domain.index != place for place, domain in enumerate(domains)):
         raise ValueError("domains: the index of each is its place")
     return tuple(domains)
-
-
-def _names_of(domains: Sequence[Domain]) -> dict[str, list[str]]:
-    lanes = [lane for domain in domains for lane in domain.lanes]
-    own = [domain.name for domain in domains]
-    recipients, tags = [*RECIPIENTS, *own], sorted({tag for lane in lanes for tag in lane.tags})
-    return {
-        "domain": own,
-        "subaccount": sorted({domain.subaccount or NO_KEY for domain in domains}),
-        "ip": sorted({lane.ip for lane in lanes}),
-        "ip_pool": sorted({lane.ip_pool for lane in lanes}),
-        "provider": recipients,
-        "recipient_domain": recipients,
-        "recipient_provider": list(PROVIDERS),
-        "tag": tags,
-        "tag_or_none": [*tags, NO_KEY],
-        "country": list(COUNTRIES),
-        "device": list(DEVICES),
-        "bot": list(BOTS),
-    }
-
-
-def _domain_key(domain: Domain, by: Sequence[str]) -> tuple[str, ...]:
-    values = {"domain": domain.name, "subaccount": domain.subaccount or NO_KEY}
-    return tuple(values[name] for name in by)
-
-
-_OF_LANE: Final[dict[str, Callable[[Domain, Lane], tuple[str, ...]]]] = {
-    "domain": lambda domain, _: (domain.name,),
-    "subaccount": lambda domain, _: (domain.subaccount or NO_KEY,),
-    "ip": lambda _, lane: (lane.ip,),
-    "ip_pool": lambda _, lane: (lane.ip_pool,),
-    "tag": lambda _, lane: lane.tags,
-    "tag_or_none": lambda _, lane: lane.tags or (NO_KEY,),
-}
-
-
-def _lane_codes(domain: Domain, name: str, names: Sequence[str]) -> NDArray[np.int64]:
-    """Return the codes of a domain's lanes in a dimension, one row for each value a lane can have.
-
-    The last column is mail that came in, which has no lane and so neither tag nor IP.
-    """
-    values = [_OF_LANE[name](domain, lane) for lane in domain.lanes]
-    came_in = {"tag_or_none": (NO_KEY,)}
-    values.append(_domain_key(domain, [name]) if name in _OF_DOMAIN else came_in.get(name, ()))
-    table = np.full((max(map(len, values)), len(values)), -1, np.int64)
-    for column, own in enumerate(values):
-        for row, value in enumerate(own):
-            table[row, column] = names.index(value)
-    return table

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mgframe.simulator.audience import BOTS, RECIPIENTS
 from mgframe.simulator.counters import COUNT_NAMES
+from mgframe.simulator.dimensions import DIMENSIONS
 from mgframe.simulator.incidents import Incident
-from mgframe.simulator.model import DIMENSIONS, NOW, Model
+from mgframe.simulator.model import NOW, Model
 from mgframe.simulator.windows import Window, parse_window
 
 SMALL = {"domains": ["a.example", "b.example", "c.example"], "days": 100}
