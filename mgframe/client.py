@@ -10,16 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import random
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from mgframe import pacing
 from mgframe.errors import (
     ApiError,
     ConfigurationError,
@@ -47,6 +45,7 @@ from mgframe.exchange import (
     user_agent,
     without_tags,
 )
+from mgframe.pacing import LIMITS, LONGEST_WAIT
 from mgframe.progress import Watch, watched
 from mgframe.settings import (
     KEY_VARIABLES,
@@ -64,13 +63,7 @@ from mgframe.smtp import redact
 if TYPE_CHECKING:
     from requests import Response, Session
 
-__all__ = ["LIMITS", "REGIONS", "Answer", "Call", "Client", "default_client", "segment"]
-
-#: Budget -> requests and the seconds in which so many may start.
-LIMITS: Final = {"stats": (300, 60.0), "metrics": (500, 10.0)}
-
-#: A server that asks for a longer wait than this (seconds) is not waited for.
-LONGEST_WAIT: Final = 60.0
+__all__ = ["REGIONS", "Answer", "Call", "Client", "default_client", "segment"]
 
 _PROBES: Final = 3
 _PROBE_TIMEOUT: Final = (3.0, 5.0)
@@ -149,7 +142,7 @@ class Client:
         self._own_session = session is None
         self._session = pooled(self.connections, self.addresses) if session is None else session
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._budgets = {name: _Bucket(*limit) for name, limit in LIMITS.items()}
+        self._budgets = {name: pacing.Bucket(*limit) for name, limit in LIMITS.items()}
         #: What ids are called, by key, as far as answers told; see :func:`mgframe.names`.
         self.names: dict[str, dict[str, str]] = {}
         #: The keys whose names were all asked for.
@@ -310,11 +303,13 @@ class Client:
                     region=call.region or self.region,
                     elsewhere=self._elsewhere(call, outcome.status),
                 )
-            wait = _back_off(attempt) if outcome.wait is None else outcome.wait + _random()
+            wait = (
+                pacing.back_off(attempt) if outcome.wait is None else outcome.wait + pacing.jitter()
+            )
             wait = 0.0 if self.replayed_from else wait
             came = outcome.status or "nothing"
             _LOG.info("%s answered %s; asking again in %.1f s", name_of(call), came, wait)
-            _pause(wait, stop)
+            pacing.pause(wait, stop)
 
     def _address(self, call: Call) -> str:
         return self.addresses[call.region or self.region]
@@ -428,43 +423,6 @@ class Client:
             text = text.replace(secret, "[key]")
         text = redact(text[:_READ])
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-class _Bucket:
-    """`size` tokens, each of which returns `period` seconds after it was taken.
-
-    So never more than `size` requests start within `period`, and a burst may use all of them; a
-    bucket that refills evenly would let nearly twice as many pass in the first period.
-    """
-
-    def __init__(self, size: int, period: float) -> None:
-        self._taken: deque[float] = deque(maxlen=size)
-        self._period = period
-        self._lock = threading.Lock()
-
-    def take(self, stop: threading.Event) -> None:
-        with self._lock:
-            now = _monotonic()
-            empty = len(self._taken) == self._taken.maxlen
-            start = max(now, self._taken[0] + self._period) if empty else now
-            self._taken.append(start)
-        if start > now:
-            _LOG.info("the client-side limit is reached; waiting %.1f s", start - now)
-        _pause(start - now, stop)
-
-
-_monotonic = time.monotonic
-_random = random.random
-
-
-def _pause(seconds: float, stop: threading.Event) -> None:
-    if stop.wait(seconds):
-        raise CancelledError("another call failed first, or the fetch was cancelled")
-
-
-def _back_off(attempt: int) -> float:
-    # The jitter keeps side-by-side calls apart; four waits still span more than eleven seconds.
-    return min(2.0 ** min(attempt - 1, 10), LONGEST_WAIT) * (0.75 + _random() / 2)
 
 
 _DEFAULTS: dict[int, Client] = {}

@@ -52,7 +52,7 @@ class Call:
     """One request before it is sent.
 
     `params` may repeat a name, `body` is JSON text, `endpoint` the path's template for messages,
-    `label` what the call is about (a domain), `budget` the limit of :data:`LIMITS` it draws on,
+    `label` what the call is about (a domain), `budget` which of the client's limits it draws on,
     `region` whom to ask where that is not the client's own.
     """
 

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, ParamSpec
 
 import pandas as pd
 
-from mgframe.client import LIMITS, Answer, Call, Client, default_client
+from mgframe.client import Answer, Call, Client, default_client
 from mgframe.errors import (
     ConfigurationError,
     MgframeError,
@@ -28,6 +28,7 @@ from mgframe.errors import (
     warn,
 )
 from mgframe.exchange import name_of
+from mgframe.pacing import LIMITS
 from mgframe.progress import Watch
 
 P = ParamSpec("P")

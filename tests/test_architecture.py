@@ -43,7 +43,7 @@ analysis
 methods
 plotting
 settings progress sheets
-exchange
+exchange pacing
 client
 planning
 joining paging

@@ -1,18 +1,17 @@
 """What the client makes of error statuses: kinds, words, the other region, waits and limits."""
 
 import logging
-import threading
 from collections import Counter
-from concurrent.futures import CancelledError
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 import requests
 import responses
+from test_pacing import FakeTime
 
-import mgframe.client as module
-from mgframe.client import LIMITS, REGIONS, Call, Client, segment
+from mgframe import pacing
+from mgframe.client import REGIONS, Call, Client, segment
 from mgframe.errors import (
     ApiError,
     AuthenticationError,
@@ -43,8 +42,8 @@ def domain_call(domain="news.example.com"):
 def pauses(monkeypatch):
     """Nothing sleeps; the list tells how long it would have."""
     slept = []
-    monkeypatch.setattr(module, "_pause", lambda seconds, stop: slept.append(seconds))
-    monkeypatch.setattr(module, "_random", lambda: 0.5)
+    monkeypatch.setattr(pacing, "pause", lambda seconds, stop: slept.append(seconds))
+    monkeypatch.setattr(pacing, "jitter", lambda: 0.5)
     return slept
 
 
@@ -244,7 +243,7 @@ def test_posted_questions_are_asked_again_too(server, client):
 def test_back_off_grows_with_jitter_and_spans_more_than_ten_seconds(
     server, client, pauses, chance, monkeypatch
 ):
-    monkeypatch.setattr(module, "_random", lambda: chance)
+    monkeypatch.setattr(pacing, "jitter", lambda: chance)
     server.get(US + CALL.path, status=500)
     with pytest.raises(ServerError):
         client.send(CALL)
@@ -252,10 +251,6 @@ def test_back_off_grows_with_jitter_and_spans_more_than_ten_seconds(
     assert len(slept) == 4
     assert slept == sorted(slept)
     assert 10 < sum(slept) < 20
-
-
-def test_back_off_stays_at_the_longest_wait():
-    assert module._back_off(100_000) == module.LONGEST_WAIT
 
 
 def test_no_retries_means_one_attempt(server):
@@ -383,36 +378,8 @@ def test_connection_that_cannot_heal_is_not_tried_again(server, client, failure)
 # ---------------------------------------------------------------- the client-side limit
 
 
-class FakeTime:
-    """A clock that only pauses move."""
-
-    def __init__(self, monkeypatch):
-        self.now = 100.0
-        monkeypatch.setattr(module, "_monotonic", lambda: self.now)
-        monkeypatch.setattr(module, "_pause", self.pause)
-
-    def pause(self, seconds, stop):
-        self.now += seconds
-
-
-@pytest.mark.parametrize("budget", LIMITS)
-def test_limit_allows_a_burst_and_never_more_than_its_size_in_a_period(budget, monkeypatch):
-    size, period = LIMITS[budget]
-    time = FakeTime(monkeypatch)
-    bucket, starts, stop = module._Bucket(size, period), [], threading.Event()
-    for number in range(3 * size):
-        if number == size // 2:
-            time.now += period / 4
-        bucket.take(stop)
-        starts.append(time.now)
-    assert starts[: size // 2] == [100.0] * (size // 2)
-    assert starts[size - 1] == 100.0 + period / 4
-    assert all(b - a >= period - 1e-9 for a, b in zip(starts, starts[size:], strict=False))
-    assert starts[-1] == pytest.approx(100.0 + 2 * period + period / 4)
-
-
 def test_limit_counts_retries_and_keeps_budgets_apart(server, monkeypatch):
-    monkeypatch.setitem(module.LIMITS, "stats", (3, 60.0))
+    monkeypatch.setitem(pacing.LIMITS, "stats", (3, 60.0))
     time = FakeTime(monkeypatch)
     server.get(US + CALL.path, status=500)
     server.get(US + CALL.path, status=500)
@@ -425,36 +392,3 @@ def test_limit_counts_retries_and_keeps_budgets_apart(server, monkeypatch):
     assert time.now == pytest.approx(103.0)
     client.send(CALL)
     assert time.now == pytest.approx(160.0)
-
-
-def test_wait_for_the_limit_is_logged(monkeypatch, caplog):
-    FakeTime(monkeypatch)
-    bucket = module._Bucket(1, 60.0)
-    with caplog.at_level(logging.INFO, logger="mgframe"):
-        bucket.take(threading.Event())
-        bucket.take(threading.Event())
-    assert caplog.messages == ["the client-side limit is reached; waiting 60.0 s"]
-
-
-def test_limit_holds_between_threads(monkeypatch):
-    monkeypatch.setattr(module, "_monotonic", lambda: 0.0)
-    slept, stop = [], threading.Event()
-    monkeypatch.setattr(module, "_pause", lambda seconds, stop: slept.append(seconds))
-    bucket = module._Bucket(10, 1.0)
-    threads = [
-        threading.Thread(target=lambda: [bucket.take(stop) for _ in range(25)]) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert Counter(slept) == {float(period): 10 for period in range(10)}
-
-
-def test_pause_ends_when_the_batch_is_stopped(monkeypatch):
-    monkeypatch.undo()
-    stop = threading.Event()
-    module._pause(0.0, stop)
-    stop.set()
-    with pytest.raises(CancelledError):
-        module._pause(60.0, stop)

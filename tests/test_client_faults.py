@@ -12,12 +12,14 @@ import time
 import traceback
 import types
 import warnings
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import mgframe.client as module
+from mgframe import pacing
 from mgframe import progress as progress_bar
 from mgframe.client import Call, Client
 from mgframe.errors import (
@@ -129,9 +131,9 @@ def pauses(monkeypatch):
     def pause(seconds, stop):
         slept.append(seconds)
         if stop.is_set():
-            raise module.CancelledError
+            raise CancelledError
 
-    monkeypatch.setattr(module, "_pause", pause)
+    monkeypatch.setattr(pacing, "pause", pause)
     return slept
 
 
@@ -274,7 +276,7 @@ def test_errors_that_are_not_of_one_call_are_raised_even_so(connect, monkeypatch
 
 def test_failing_batch_wakes_the_calls_that_wait_for_a_retry(connect, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(module, "_back_off", lambda attempt: 60.0)
+    monkeypatch.setattr(pacing, "back_off", lambda attempt: 60.0)
     begun = time.monotonic()
     with pytest.raises(ApiError, match="400"):
         connect().send_all([get("/status/503"), get("/status/503"), get("/status/400")])

@@ -452,7 +452,7 @@ def test_a_passing_fault_is_survived(
     serving: Serving, model: Model, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("mgframe.client._pause", lambda seconds, stop: waits.append(seconds))
+    monkeypatch.setattr("mgframe.pacing.pause", lambda seconds, stop: waits.append(seconds))
     server, _ = serving()
     client = mg.Client("key-simulated", base_url=server.url, clock=lambda: model.now)
     plain = mg.account_totals(last="7d", client=client)
