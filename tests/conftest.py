@@ -71,6 +71,24 @@ def serving(model: Model) -> Iterator[Callable[..., tuple[Server, mg.Client]]]:
         server.close()
 
 
+@pytest.fixture
+def asked(
+    serving: Callable[..., tuple[Server, mg.Client]], monkeypatch: pytest.MonkeyPatch
+) -> Server:
+    """The account that --simulated asks."""
+    server, client = serving()
+    monkeypatch.setattr("mgframe.showcase.demo", lambda: client)
+    return server
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> mg.Archive:
+    """An archive of fourteen months by domain and provider, and by domain and tag."""
+    from kept import PAIR, TAGS, archive_of
+
+    return archive_of(tmp_path_factory.mktemp("kept") / "mail-history", by=(PAIR, TAGS))
+
+
 @pytest.fixture(scope="session")
 def demo() -> mg.Client:
     """The client that a newcomer gets."""

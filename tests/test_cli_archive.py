@@ -46,16 +46,6 @@ def begun(run: Run) -> Run:
     return run
 
 
-@pytest.fixture
-def asked(
-    serving: Callable[..., tuple[Server, mg.Client]], monkeypatch: pytest.MonkeyPatch
-) -> Server:
-    """The account that --simulated asks."""
-    server, client = serving()
-    monkeypatch.setattr("mgframe.showcase.demo", lambda: client)
-    return server
-
-
 # ---------------------------------------------------------------- as it should be
 
 

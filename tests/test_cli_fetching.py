@@ -25,14 +25,6 @@ Serving = Callable[..., tuple[Server, mg.Client]]
 NEWS = ["fetch", "domain_totals", "news.example.com", "--last", "7d", "--simulated"]
 
 
-@pytest.fixture
-def asked(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The account that --simulated asks, for faults and for what was sent."""
-    server, client = serving()
-    monkeypatch.setattr("mgframe.showcase.demo", lambda: client)
-    return server
-
-
 def arguments(function: Callable[..., Any], *words: str) -> dict[str, Any]:
     parser = Parser(prog="mgframe")
     add_options(parser, function)

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from kept import archive_of
 
-import mgframe as mg
 from mgframe.cli import main
 from mgframe.reporting import writing
 from mgframe.reporting.material import Coverage
@@ -22,16 +21,6 @@ from mgframe.simulator.faults import Fault
 README = Path(__file__).parent.parent / "README.md"
 LINE = ["report", "--period", "last week", "--simulated"]
 SHORT = [*LINE, "--sections", "headline,scorecard"]
-
-
-@pytest.fixture
-def asked(
-    serving: Callable[..., tuple[Server, mg.Client]], monkeypatch: pytest.MonkeyPatch
-) -> Server:
-    """The account that --simulated asks."""
-    server, client = serving()
-    monkeypatch.setattr("mgframe.showcase.demo", lambda: client)
-    return server
 
 
 def test_the_report_is_the_file_and_stdout_is_empty(

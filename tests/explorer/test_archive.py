@@ -8,24 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from explorer.looks import drawn, run_code
-from kept import NOW, PAIR, TAGS, archive_of, by_keys, keep_frame
+from kept import NOW, PAIR, archive_of, by_keys, keep_frame
 from reporting.made import account
 
 import mgframe as mg
 from mgframe.errors import ArchiveError, QueryError
 from mgframe.explorer.exploring import Explorer
 from mgframe.explorer.view import View
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> mg.Archive:
-    """Fourteen months by domain and provider, and by domain and tag."""
-    return archive_of(tmp_path_factory.mktemp("kept") / "mail-history", by=(PAIR, TAGS))
-
-
-@pytest.fixture(autouse=True)
-def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MAILGUN_API_KEY", raising=False)
 
 
 def seen(explorer: Explorer) -> Explorer:

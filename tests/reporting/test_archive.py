@@ -25,17 +25,6 @@ SHORT = ("headline", "scorecard", "coverage", "reproduction")
 YEAR_AGO = slice("2025-11-10", "2025-11-16")
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> mg.Archive:
-    """Fourteen months by domain and provider, and by domain and tag."""
-    return archive_of(tmp_path_factory.mktemp("kept") / "mail-history", by=(PAIR, TAGS))
-
-
-@pytest.fixture(autouse=True)
-def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MAILGUN_API_KEY", raising=False)
-
-
 def material_of(archive: mg.Archive, tz: str | None = None, **window: str) -> Material:
     source = source_of(None, archive)
     spans = read_spans(window.get("last"), window.get("period"), tz, source.client.now())
