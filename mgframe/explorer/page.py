@@ -8,7 +8,7 @@ from typing import Final
 
 from mgframe.analysis.comparing import BETTER, WORSE
 from mgframe.explorer.sight import Sight
-from mgframe.explorer.tables import Row, Total
+from mgframe.explorer.tables import Row, Total, past_name
 from mgframe.plotting.style import COLOURS, SIMULATED
 from mgframe.unseen import visible
 
@@ -42,19 +42,20 @@ def escape(text: str) -> str:
 
 def totals_text(sight: Sight) -> str:
     """Return the totals with the days they are of."""
-    figures = "".join(map(_total, sight.totals))
+    past = past_name(sight.choice)
+    figures = "".join(_total(total, past) for total in sight.totals)
     mark = f'<span class="mgframe-simulated">{SIMULATED}</span>' if sight.simulated else ""
     return (
         f'<div><b>{escape(sight.window)}</b>{mark}</div><div class="mgframe-totals">{figures}</div>'
     )
 
 
-def _total(total: Total) -> str:
-    past = f"<br><small>before: {escape(total.before)}</small>" if total.before else ""
+def _total(total: Total, past: str) -> str:
+    before = f"<br><small>{past}: {escape(total.before)}</small>" if total.before else ""
     of = f" <small>{escape(total.of)}</small>" if total.of else ""
     return (
         f'<div title="{escape(total.meaning)}"><small>{escape(total.label)}</small><br>'
-        f"<b>{escape(total.value)}</b>{of}{past}</div>"
+        f"<b>{escape(total.value)}</b>{of}{before}</div>"
     )
 
 

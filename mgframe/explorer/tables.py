@@ -97,7 +97,7 @@ def _counts_table(kitchen: Kitchen, choice: Choice, offer: Offer, course: Course
     sides = [sums]
     if choice.compare:
         past = _known_sums(kitchen, course.before, level, [name])[name]
-        header = [header[0], f"{header[1]} {_past(choice)}", f"{header[1]} now"]
+        header = [header[0], f"{header[1]} {past_name(choice)}", f"{header[1]} now"]
         sides = [past, sums]
     cells = {
         key: tuple(_count(whole.get(key), known.get(key)) for whole, known in sides)
@@ -119,7 +119,7 @@ def compared_table(changes: pd.DataFrame, choice: Choice, offer: Offer) -> Table
         rows.append(_row(offer, choice, key, (*sides, *_change(record), verdict), verdict))
     if choice.order == "name":
         rows = sorted(rows, key=lambda row: row.label)
-    header = (_key_header(choice), _past(choice), "now", "points", "95 % interval", "verdict")
+    header = (_key_header(choice), past_name(choice), "now", "points", "95 % interval", "verdict")
     return Table(header, tuple(rows))
 
 
@@ -232,7 +232,7 @@ def _interval(low: float, high: float) -> str:
     return "" if pd.isna(low) else f"{percent(low)} to {percent(high)}"
 
 
-def _past(choice: Choice) -> str:
+def past_name(choice: Choice) -> str:
     """Return what the side before is called."""
     return "last year" if choice.past == LAST_YEAR else "before"
 

@@ -73,7 +73,7 @@ class View:
         )
         self._resolution = self._dropdown("Resolution", [], lambda v: self._choose(resolution=v))
         self._compare = self._dropdown(
-            "Compare with", [], lambda v: self._choose(compare=v or False)
+            "Compare with", [], lambda v: self._choose(compare=v or False), "300px"
         )
         self._partial = self._tick("with today, still counting", lambda v: self._choose(partial=v))
         self._kind = self._watched(
