@@ -325,7 +325,7 @@ def test_a_row_that_occurs_twice_is_not_counted_twice(days: mg.Archive) -> None:
 def test_an_archive_that_holds_nothing_says_so(tmp_path: Path) -> None:
     archive = mg.Archive(tmp_path / "mail")
     archive.track("mail", by="domain")
-    with pytest.raises(mg.ArchiveError, match="holds nothing yet"):
+    with pytest.raises(mg.ArchiveError, match="nothing to show yet"):
         archive.to_dask("mail")
 
 

@@ -213,7 +213,7 @@ def test_a_filter_is_a_value_and_never_sql(synced: mg.Archive) -> None:
 def test_an_empty_track_gives_an_empty_frame_with_its_keys(tmp_path: Path) -> None:
     archive = mg.Archive(tmp_path / "history")
     archive.track("days", ["delivered"], by="domain")
-    with pytest.warns(MgframeWarning, match="holds nothing yet"):
+    with pytest.warns(MgframeWarning, match="nothing to show yet"):
         frame = archive.frame("days", last="7d")
     assert mg.check_frame(frame).empty
     assert (frame.index.names, list(frame.columns)) == (["time", "domain"], ["delivered"])

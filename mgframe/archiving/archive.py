@@ -35,7 +35,8 @@ class Archive(Store):
     Raises
     ------
     ConfigurationError
-        `path` is a file, or the extra ``mgframe[archive]`` is not installed.
+        `path` is a file, holds a letter that the path of a Delta table cannot have, or is an
+        address with credentials; on first use, the extra ``mgframe[archive]`` is not installed.
 
     Examples
     --------

@@ -64,9 +64,9 @@ def compact(
     ------
     QueryError
         There is no such track, `older_than` is no span, or the archive lies in an object store,
-        where files cannot be joined in one step.
+        where files cannot be joined in one step; or the archive is of the past.
     ArchiveError
-        A file is damaged, or the folder cannot be written. Nothing was lost.
+        A file that would be joined is damaged, or the folder cannot be written. Nothing was lost.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 A partition holds a period of the table (the day of an hour, the month of a day, the year of a
 month), so that all rows of one time are in one partition. The index is that period, and Dask knows
-where each partition begins: ``ddf.loc["2026-11-01":]`` reads no file of before.
+where each partition begins: ``ddf.loc["2026-11-01":]`` reads no counts of before.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def to_dask(
     question = read_question(track, table, counts, None, None)
     buckets = read_buckets(track, table.state, Asked(start, end, last, period))
     if buckets is None:
-        raise ArchiveError(f"track {name!r} holds nothing yet; archive.sync() fetches it")
+        raise ArchiveError(track.nothing_kept)
     meta = meta_for(track, table, question, buckets)
     parts = _parts(track, table, buckets)
     source = _Source(table.place, name, tuple(track.levels))

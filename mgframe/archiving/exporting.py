@@ -80,7 +80,8 @@ def export(
     Raises
     ------
     QueryError
-        There is no such track, key, count or window, or the suffix is another one.
+        There is no such track, key, count or window, the suffix is another one, or the path lies
+        in the archive.
     ConfigurationError
         The file is there already, or cannot be written.
     ArchiveError
@@ -118,7 +119,7 @@ def export(
     asked = Asked(start, end, last, period, tz, resolution, partial)
     buckets = read_buckets(track, table.state, asked)
     if buckets is None:
-        raise ArchiveError(f"track {name!r} holds nothing yet; archive.sync() fetches it")
+        raise ArchiveError(track.nothing_kept)
     warn_of_sums(question, buckets)
     meta = meta_for(track, table, question, buckets)
     empty = empty_frame(["time", *question.keys], question.counts, meta=meta)

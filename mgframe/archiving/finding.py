@@ -53,10 +53,10 @@ def find(
     str
         Of the tracks with these keys (or more, but no `tag` to sum over), these counts, no filter
         of their own, and buckets that add up to the resolution: the one with the fewest rows for a
-        stretch of time, or the first of those that hold nothing yet. What is imported alone
-        (``api="none"``) comes after what is fetched. A track of some `regions` answers only for
-        `region` in `by` or `where`, and one that was told of `subaccounts` only where none has the
-        account's usual mail.
+        stretch of time, or of those that hold nothing yet the one with the longest buckets, then
+        the fewest keys. What is imported alone (``api="none"``) comes after what is fetched. A
+        track of some `regions` answers only for `region` in `by` or `where`, and one that was told
+        of `subaccounts` only where none has the account's usual mail.
 
     Raises
     ------
@@ -200,7 +200,8 @@ def as_of(archive: AStore, when: Moment) -> AStore:
     -------
     Archive
         The same tracks, each as the last sync or import up to that moment left it. A window such as
-        ``last="30d"`` ends there too.
+        ``last="30d"`` ends with the last sync of that time (of a track that imports alone filled,
+        where they end).
 
     Raises
     ------

@@ -103,7 +103,8 @@ def import_frame(
     Raises
     ------
     QueryError
-        The track has other keys or another resolution; or the archive is of the past.
+        The track has other keys or another resolution, the frame holds a part of the mail and the
+        track does not say so; or the archive is of the past.
     FrameError
         It is no frame, it has no complete bucket, or a column's name cannot be kept.
     ArchiveError

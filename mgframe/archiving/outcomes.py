@@ -66,8 +66,8 @@ class Outcome:
             named = ", ".join(self.whose[:3]) + (", ..." if len(self.whose) > 3 else "")
             found.append(
                 f"the answer lacks {self.lost:,} rows that held counts ({named}); they are kept, "
-                "and what is new beside them is unknown until a later answer; is it the key of the "
-                "same account?"
+                "and what else has no row there is unknown until a better answer; is it the key of "
+                "the same account?"
             )
         return found
 

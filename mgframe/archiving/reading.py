@@ -119,7 +119,7 @@ def frame(
     question = read_question(track, table, counts, by, where)
     buckets = read_buckets(track, table.state, asked)
     if buckets is None:
-        warn(f"track {name!r} holds nothing yet; archive.sync() fetches it")
+        warn(track.nothing_kept)
         return empty_frame(["time", *question.keys], question.counts)
     warn_of_sums(question, buckets)
     meta = meta_for(track, table, question, buckets)

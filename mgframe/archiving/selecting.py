@@ -27,7 +27,8 @@ def sql(archive: Store, query: str) -> pd.DataFrame:
     ----------
     query : str
         One ``SELECT`` (or ``WITH ... SELECT``). Each track is a table of its name, written in
-        double quotes where it has a dash: ``FROM "hours-by-domain"``. Its columns are ``time``
+        double quotes where it has a dash, begins with a digit or is a word of SQL:
+        ``FROM "hours-by-domain"``. Its columns are ``time``
         (the bucket's start, UTC), the keys, the counts. What has no row is 0 where the bucket was
         read, and unknown elsewhere, which SQL cannot tell: :meth:`Archive.frame` does.
 

@@ -180,7 +180,7 @@ def _notes(one: Standing) -> Iterator[str]:
     if one.doubted:
         yield (
             f"{_buckets(one, one.doubted)} doubted: an answer lacked what had been there, which is "
-            "kept; what has no row is unknown until a later answer"
+            "kept; what has no row is unknown until a better answer"
         )
     seen = {name: hours for name, hours in one.state.lags.items() if hours != lag_of(name, {})}
     if seen:  # the others have their usual lag

@@ -50,7 +50,8 @@ def sync(
 
     What Mailgun forgets first comes first. Each step is one question, and is kept as a whole or not
     at all, so that a sync can be killed at any moment and run again; a second one at the same time
-    does no harm. A track that fails does not keep the others from their turn.
+    does no harm. A track that fails does not keep the others from their turn, unless the key is
+    refused or no answer comes: then nothing more is asked.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def sync(
     Raises
     ------
     QueryError
-        There is no such track, or nothing to sync.
+        There is no such track, or nothing to sync; or the archive is of the past.
     ArchiveError
         The clock cannot be right, the archive holds another kind of account (simulated or live), or
         it cannot be written.
@@ -85,9 +86,10 @@ def sync(
     -----
     A bucket is read again until every count of it is older than its lag: three days, or half as
     long again as :meth:`Archive.settling` has seen counts move. What still moves is read
-    again after six hours at the earliest. Open buckets are not kept. Where an answer lacks a row
-    that held counts, the row stays, and what has no row in that answer is unknown until another one
-    comes.
+    again once the first of it was read six hours ago, all after it in the same question. Open
+    buckets are not kept. Where an answer lacks a row that held counts, the row stays, and what has
+    no row in that answer is unknown until a better one comes: it is asked for in every sync while
+    it is young, then each week.
 
     Examples
     --------

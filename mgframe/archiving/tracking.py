@@ -34,9 +34,11 @@ def track(
         Up to 63 small letters, digits, ``-`` and ``_``; it names a folder.
     counts : str or iterable of str, optional
         As in :func:`mgframe.metrics`; for ``api="stats"`` the events, as in
-        :func:`mgframe.account_totals`. By default all that the keys have.
+        :func:`mgframe.account_totals`. By default every count that a rate needs
+        and the keys have, or all events.
     by : str or iterable of str, optional
-        The keys, up to two; one for ``api="stats"``. By default the whole account.
+        The keys, up to two; one for ``api="stats"``, any number for ``api="none"``. By default the
+        whole account.
     where : mapping, optional
         A filter, as in :func:`mgframe.metrics`; for ``api="stats"`` as in
         :func:`mgframe.grouped_totals`, or ``{"domain": [...]}`` with ``by="domain"``. It must not

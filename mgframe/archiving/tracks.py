@@ -55,6 +55,12 @@ class Track:
         regions = ["region"] if self.regions else []
         return [*regions, *self.by] or ["account"]
 
+    @property
+    def nothing_kept(self) -> str:
+        """What is said of it while its numbers are still to come."""
+        way = "import_frame() fills" if self.api == "none" else "sync() fetches"
+        return f"track {self.name!r} has nothing to show yet; archive.{way} it"
+
     def question(self, client: Client, start: pd.Timestamp, until: pd.Timestamp) -> Question:
         """Return the question for the buckets from `start` to `until` (exclusive)."""
         window = {"start": start, "end": until - pd.Timedelta(hours=1), "client": client}

@@ -38,7 +38,8 @@ def verify(
 ) -> pd.DataFrame:
     """List what is wrong with what is kept; an empty table says that nothing was found.
 
-    Every file is read. With a client the kept sums are compared with a fresh answer.
+    Every file of the newest version is read, those of the past are looked for. With a client
+    the kept sums are compared with a fresh answer.
 
     Parameters
     ----------
@@ -55,7 +56,8 @@ def verify(
     DataFrame
         A plain table, one row for each thing that is wrong. Columns:
 
-        - `track`, and `check`: ``table`` (it cannot be opened), ``file`` (damaged or missing),
+        - `track`, and `check`: ``table`` (it cannot be opened), ``file`` (damaged or missing; of
+          the past, missing or cut),
           ``gap`` (never read, between the first and the last bucket that were), ``doubted`` (an
           answer lacked what had been there, and no later one had it), ``duplicates`` (rows of the
           same time and keys), ``period`` (rows in another period's file), ``negative`` (counts

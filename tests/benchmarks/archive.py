@@ -1,6 +1,6 @@
 """A year of hours in an archive: ``python -m tests.benchmarks.archive``.
 
-300 domains by 6 providers by every hour: 15.8 million rows of 20 counts, written week by week
+300 domains by 6 providers by every hour: 15.7 million rows of 20 counts, written week by week
 through the archive's own path (:func:`mgframe.archiving.storing.keep`), and a daily step of four
 days after a month and at the end. Then fresh processes read, each measured by itself: seconds of a
 first call, and the peak of its memory (VmHWM). "Cold" has the archive's files out of the page
