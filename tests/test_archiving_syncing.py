@@ -190,6 +190,18 @@ def test_a_first_sync_of_one_key_is_one_question(
     assert len(server.requests) <= max(plan.pages, plan.requests) + 1
 
 
+def test_what_was_taken_does_not_keep_what_comes_after_it_from_its_turn() -> None:
+    day, track = 24 * HOUR, Track("h", resolution="hour")
+    reads = (Read(MONDAY - 9 * day, MONDAY - 8 * day, MONDAY - 8 * day, doubted=True),
+             Read(MONDAY - 8 * day, MONDAY - day))  # fmt: skip
+    first = next_step(track, State(reads=reads), MONDAY)
+    assert first is not None
+    second = next_step(track, State(reads=reads), MONDAY, [first.span])
+    assert second is not None
+    assert (first.start, second.span) == (MONDAY - 60 * day, (MONDAY - day, MONDAY))
+    assert next_step(track, State(reads=reads), MONDAY, [first.span, second.span]) is None
+
+
 def test_final_buckets_are_never_asked_for_again() -> None:
     state = State(reads=(Read(MONDAY - 60 * 24 * HOUR, MONDAY),))
     assert due(Track("h", resolution="hour"), state, MONDAY) == []

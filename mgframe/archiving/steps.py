@@ -5,6 +5,7 @@ Pure: a track, what is known of its table, and the moment.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,9 +90,14 @@ def _may_have_changed(read: Read, now: pd.Timestamp) -> bool:
     return now > read.at if read.at - read.until < _OLD else now - read.at >= _SELDOM
 
 
-def next_step(track: Track, state: State, now: pd.Timestamp) -> Step | None:
-    """Return the oldest buckets that are due, as many as fit into a step; None where none are."""
-    spans = due(track, state, now)
+def next_step(
+    track: Track, state: State, now: pd.Timestamp, taken: Iterable[Span] = ()
+) -> Step | None:
+    """Return the oldest buckets that are due, as many as fit into a step; None where none are.
+
+    What was `taken` already is left out: of it the server had no more to tell.
+    """
+    spans = without(due(track, state, now), taken)
     if not spans:
         return None
     start, until = spans[0]

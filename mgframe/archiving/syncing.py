@@ -118,14 +118,12 @@ def sync(
 
 
 def _chosen(archive: Store, names: str | Iterable[str] | None) -> list[Track]:
-    if names is not None:
-        wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
-        chosen = [archive.named(name) for name in wanted]
-        for track in chosen:
-            if track.api == "none":
-                raise QueryError(f"track {track.name!r} is kept by import_frame alone")
-    else:
-        chosen = [track for track in archive.tracks.values() if track.api != "none"]
+    """Return the tracks to fetch; one that nobody can be asked for must not be named."""
+    tracks = archive.chosen(names)
+    chosen = [track for track in tracks if track.api != "none"]
+    if names is not None and len(chosen) < len(tracks):
+        imported = next(track.name for track in tracks if track.api == "none")
+        raise QueryError(f"track {imported!r} is kept by import_frame alone")
     if not chosen:
         raise QueryError(f"{archive.place} has no track to sync; archive.track(...) makes one")
     return chosen
@@ -157,7 +155,7 @@ class _Run:
         self._started = _now(client)
         self._table: Table | None = None
         self._outcome = Outcome(track.name)
-        self._taken: set[Span] = set()
+        self._taken: list[Span] = []
         self.error: MgframeError | None = None
         try:
             self._table = archive.table_of(track)
@@ -170,12 +168,10 @@ class _Run:
         if self.error is not None or self._table is None:
             return None
         try:
-            step = next_step(self._track, self._table.state, self._started)
+            return next_step(self._track, self._table.state, self._started, self._taken)
         except MgframeError as error:
             self.error = error
             return None
-        # The server's clock may be behind: what it does not have yet is the next sync's.
-        return None if step is None or step.span in self._taken else step
 
     def buckets(self) -> int:
         """Return how many buckets are to be fetched."""
@@ -185,7 +181,7 @@ class _Run:
 
     def take(self, step: Step) -> None:
         """Fetch one step and keep it; an error ends the track's part, and what is kept stays."""
-        self._taken.add(step.span)
+        self._taken.append(step.span)
         try:
             self._keep(step, self._fetched(step))
         except Stale:  # another sync has read it later; its state says what is left
