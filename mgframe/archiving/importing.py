@@ -23,7 +23,7 @@ from mgframe.archiving.tracks import (
     read_track,
 )
 from mgframe.checking import check_frame
-from mgframe.errors import ArchiveError, FrameError, QueryError
+from mgframe.errors import FrameError, QueryError
 from mgframe.framing import (
     complete_until,
     is_simulated,
@@ -135,7 +135,7 @@ def import_frame(
     closed = spans if track.api == "none" else _closed(track, rows, spans, at)
 
     def state_after(state: State, kept: Kept) -> State:
-        _refuse_mixture(table, state, simulated)
+        state.refuse_mixture(table.where, simulated)
         return replace(
             state,
             kind="import",
@@ -145,7 +145,7 @@ def import_frame(
             facts={SYNCED: state.synced_at and json_time(state.synced_at), **state.facts},
         )
 
-    _refuse_mixture(table, table.state, simulated)
+    table.state.refuse_mixture(table.where, simulated)
     whole = (spans[0][0], spans[-1][1])
     mode: Mode = "outright" if overwrite else "filling"
     kept = keep(table, track, rows, whole, state_after, mode=mode)
@@ -278,16 +278,6 @@ def _told_at(frame: pd.DataFrame) -> pd.Timestamp | None:
     return None if told is None else read_moment(told, argument="fetched_at")
 
 
-def _refuse_mixture(table: Table, state: State, simulated: bool) -> None:
-    if state.simulated in (None, simulated):
-        return
-    kinds = {True: "simulated", False: "live"}
-    raise ArchiveError(
-        f"{table.where} keeps a {kinds[not simulated]} account, and this frame is of a "
-        f"{kinds[simulated]} one; take another archive for it"
-    )
-
-
 def _spans(frame: pd.DataFrame, width: str, edge: pd.Timestamp) -> list[Span]:
     """Return the stretches of complete buckets that have rows, in order."""
     spans = _stretches(times_of(frame), width, edge)
@@ -337,7 +327,7 @@ def _reads(
 
     What a sync could still see move stays so: it is read again, as if the import had been a sync.
     """
-    reads, lag = state.reads, lag_hours(track, state.lags)
+    reads, lag = state.reads, lag_hours(state.lags)
     fresh = spans if overwrite else without(spans, state.known)
     for start, until in fresh:
         read = Read(start, until, None if track.api == "none" else at)

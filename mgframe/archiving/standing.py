@@ -132,7 +132,7 @@ class Standing:
             **{name: self.count(getattr(self, name)) for name in BUCKETS},
             "expires": self.expires(expiring[0][0]) if expiring else None,
             **{name: getattr(self.extent, name) for name in EXTENTS},
-            "lag_hours": lag_hours(self.track, self.state.lags) / pd.Timedelta(hours=1),
+            "lag_hours": lag_hours(self.state.lags) / pd.Timedelta(hours=1),
             "synced": self.synced,
             "result": self.result,
             "error": self.error,

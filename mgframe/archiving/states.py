@@ -56,6 +56,16 @@ class State:
         said = self.facts.get(SYNCED, self.at and json_time(self.at))
         return None if said is None else moment(said)
 
+    def refuse_mixture(self, where: str, simulated: bool) -> None:
+        """Raise :class:`ArchiveError` where invented numbers would join real ones."""
+        if self.simulated in (None, simulated):
+            return
+        kinds = {True: "simulated", False: "live"}
+        raise ArchiveError(
+            f"{where} keeps a {kinds[not simulated]} account, and what comes is of a "
+            f"{kinds[simulated]} one; take another archive for it"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as plain JSON."""
         return {

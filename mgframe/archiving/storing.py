@@ -75,8 +75,7 @@ def keep(
     ArchiveError
         It cannot be read or written, or others keep committing first.
     """
-    came = _rows(frame, span)
-    counts = [str(name) for name in frame.columns]
+    coming = _Coming(track, _rows(frame, span), [str(n) for n in frame.columns], span, mode)
     for _ in range(_TRIES):
         if at is not None and any(read.at and at < read.at for read in _within(table, span)):
             raise Stale(
@@ -84,7 +83,7 @@ def keep(
                 "UTC; run sync again when the other one is done"
             )
         try:
-            return _kept_once(table, track, came, counts, span, state_after, mode)
+            return _kept_once(table, coming, state_after)
         except Conflict:
             table = opened(table.place, table.name)
     raise Conflict(
@@ -93,32 +92,32 @@ def keep(
     )
 
 
+@dataclass(frozen=True)
+class _Coming:
+    """What is to be stored of a track: rows, their counts, the span they tell of, and how."""
+
+    track: Track
+    rows: pd.DataFrame
+    counts: list[str]
+    span: Span
+    mode: Mode
+
+
 def _within(table: Table, span: Span) -> list[Read]:
     return [read for read in table.state.reads if within([read.span], *span)]
 
 
-def _kept_once(
-    table: Table,
-    track: Track,
-    came: pd.DataFrame,
-    counts: list[str],
-    span: Span,
-    state_after: Callable[[State, Kept], State],
-    mode: Mode,
-) -> Kept:
-    missing = [name for name in in_order(counts) if name not in table.columns]
+def _kept_once(table: Table, coming: _Coming, state_after: Callable[[State, Kept], State]) -> Kept:
+    missing = [name for name in in_order(coming.counts) if name not in table.columns]
     if missing:
         table = table.widen(missing)
-    known = table.counts
     with database() as connection:
-        periods = [period_of(moment, track.resolution) for moment in span]
+        periods = [period_of(moment, coming.track.resolution) for moment in coming.span]
         scan(connection, table, "old files", *periods)
         with told(table.where, "comparing"):
-            connection.register("read", _table_of(table.state.known))
-            _compare(connection, track, came, counts, known, span, mode)
-            kept = _summary(connection, table, track)
-            state = state_after(table.state, kept)
-            return _committed(connection, kept, track, state, known)
+            _compare(connection, table, coming)
+            kept = _summary(connection, table, coming.track)
+            return _committed(connection, kept, coming.track, state_after(table.state, kept))
 
 
 def _rows(frame: pd.DataFrame, span: Span) -> pd.DataFrame:
@@ -145,57 +144,75 @@ def _without_addresses(values: Iterable[str]) -> dict[str, str]:
     return {v: ADDRESS.sub(_HIDDEN, v) for v in values if ADDRESS.search(v)}
 
 
-def _compare(
-    connection: duckdb.DuckDBPyConnection,
-    track: Track,
-    came: pd.DataFrame,
-    counts: list[str],
-    known: list[str],
-    span: Span,
-    mode: Mode,
-) -> None:
+def _compare(connection: duckdb.DuckDBPyConnection, table: Table, coming: _Coming) -> None:
     """Make the tables "fresh", rows to write, and "lost", rows that the answer dropped."""
+    connection.register("read", _table_of(table.state.known))
     connection.execute(
         'CREATE OR REPLACE TEMP TABLE old AS SELECT * FROM "old files" '
         "WHERE time >= ? AND time < ?",
-        list(span),
+        list(coming.span),
     )
-    connection.register("frame", came)
-    same = named(["time", *track.levels])
-    whole = f" UNION ALL BY NAME {_missing(same, counts)}" if mode == "outright" else ""
+    connection.register("frame", coming.rows)
+    same = named(["time", *coming.track.levels])
+    whole = f" UNION ALL BY NAME {_missing(same, coming.counts)}"
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW came AS SELECT *, false AS gone FROM frame{whole}"
+        "CREATE OR REPLACE TEMP VIEW came AS SELECT *, false AS gone FROM frame"
+        + (whole if coming.mode == "outright" else "")
     )
-    value = {
-        name: (f'coalesce(old."{name}", came."{name}")' if mode == "filling" else
-               f'coalesce(came."{name}", old."{name}")')
-        if name in counts else f'old."{name}"'
-        for name in known
-    }  # fmt: skip
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {_fresh(table.counts, coming)}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE lost AS SELECT old.* FROM old LEFT JOIN came USING ({same}) "
+        f"WHERE {str(coming.mode == 'answer').lower()} AND ({_spoke(coming)}) "
+        f"AND (came.time IS NULL OR ({_silent(coming)}))"
+    )
+
+
+def _fresh(known: list[str], coming: _Coming) -> str:
+    """Return the query of the rows to write: those that are new, and those that changed."""
+    track, value = coming.track, _values(known, coming)
     changed = " OR ".join(f'{v} IS DISTINCT FROM old."{n}"' for n, v in value.items())
     fell = " OR ".join(f'{v} < old."{n}"' for n, v in value.items())
-    silent = " AND ".join(f'coalesce(came."{n}", 0) = 0' for n in counts)
-    spoke = " OR ".join(f'coalesce(old."{n}", 0) > 0' for n in counts)
-    # The Metrics API has no rows of zeros: those of a frame are filled in, and need no room.
-    zeros = " AND ".join(f'came."{n}" = 0' for n in counts)
-    new = f" AND ({zeros}) IS NOT TRUE" if track.api == "metrics" else ""
-    # What has no row is known to be 0 where an API was read; of imports each tells its own keys.
-    if mode == "filling" and track.api != "none":
-        new += " AND NOT EXISTS (FROM read WHERE came.time >= start AND came.time < until)"
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {named(['time', *track.levels], 'came.')}, "
+    lost = f" AND NOT (({_silent(coming)}) AND ({_spoke(coming)}))"
+    return (
+        f"SELECT {named(['time', *track.levels], 'came.')}, "
         + ", ".join(f'CAST({v} AS BIGINT) AS "{n}"' for n, v in value.items())
         + f", strftime(came.time, '{PARTS[track.resolution]}') AS period"
         + f", gone, old.time IS NOT NULL AS known, old.time IS NOT NULL AND ({fell}) AS fell "
-        + f"FROM came LEFT JOIN old USING ({same}) WHERE (old.time IS NULL{new}) "
-        + f"OR (old.time IS NOT NULL AND ({changed}) "
-        + (f"AND NOT (({silent}) AND ({spoke})))" if mode == "answer" else ")")
-        + f" ORDER BY period, {named(track.levels)}, time"
+        + f"FROM came LEFT JOIN old USING ({named(['time', *track.levels])}) "
+        + f"WHERE (old.time IS NULL{_worth_a_row(coming)}) "
+        + f"OR (old.time IS NOT NULL AND ({changed}){lost if coming.mode == 'answer' else ''}) "
+        + f"ORDER BY period, {named(track.levels)}, time"
     )
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE lost AS SELECT old.* FROM old LEFT JOIN came USING ({same}) "
-        f"WHERE ({spoke}) AND (came.time IS NULL OR ({silent})) AND {str(mode == 'answer').lower()}"
-    )
+
+
+def _values(known: list[str], coming: _Coming) -> dict[str, str]:
+    """Return what each count becomes: as it came, else as it was; where filling in, the reverse."""
+    first, second = ("old", "came") if coming.mode == "filling" else ("came", "old")
+    return {
+        name: f'coalesce({first}."{name}", {second}."{name}")'
+        if name in coming.counts
+        else f'old."{name}"'
+        for name in known
+    }
+
+
+def _worth_a_row(coming: _Coming) -> str:
+    """Return the condition on a row that is not kept yet, as the end of another one."""
+    zeros = " AND ".join(f'came."{n}" = 0' for n in coming.counts)
+    # The Metrics API has no rows of zeros: those of a frame are filled in, and need no room.
+    new = f" AND ({zeros}) IS NOT TRUE" if coming.track.api == "metrics" else ""
+    # What has no row is known to be 0 where an API was read; of imports each tells its own keys.
+    if coming.mode == "filling" and coming.track.api != "none":
+        new += " AND NOT EXISTS (FROM read WHERE came.time >= start AND came.time < until)"
+    return new
+
+
+def _silent(coming: _Coming) -> str:
+    return " AND ".join(f'coalesce(came."{n}", 0) = 0' for n in coming.counts)
+
+
+def _spoke(coming: _Coming) -> str:
+    return " OR ".join(f'coalesce(old."{n}", 0) > 0' for n in coming.counts)
 
 
 def _missing(same: str, counts: list[str]) -> str:
@@ -232,22 +249,15 @@ def _summary(connection: duckdb.DuckDBPyConnection, table: Table, track: Track) 
 
 
 def _committed(
-    connection: duckdb.DuckDBPyConnection,
-    kept: Kept,
-    track: Track,
-    state: State,
-    known: list[str],
+    connection: duckdb.DuckDBPyConnection, kept: Kept, track: Track, state: State
 ) -> Kept:
     table = kept.table
     if not kept.added and not kept.changed:
-        return Kept(table.note(state), lost=kept.lost, whose=kept.whose)
-    columns = named(["time", *track.levels, *known, "period"])
+        return replace(kept, table=table.note(state))
+    columns = named(["time", *track.levels, *table.counts, "period"])
     rows = library("arro3.core").Table.from_arrow(connection.sql(f"SELECT {columns} FROM fresh"))
     if not kept.changed:
-        return _with(kept, table.append(rows, state))
+        return replace(kept, table=table.append(rows, state))
     periods = connection.execute("SELECT DISTINCT period FROM fresh ORDER BY 1").fetchall()
-    return _with(kept, table.merge(rows, track.levels, state, [p[0] for p in periods]))
-
-
-def _with(kept: Kept, table: Table) -> Kept:
-    return replace(kept, table=table)
+    merged = table.merge(rows, track.levels, state, [period for (period,) in periods])
+    return replace(kept, table=merged)

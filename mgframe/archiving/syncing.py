@@ -201,7 +201,7 @@ class _Run:
         table = self._table
         assert table is not None
         read = _read_of(step, frame, _now(self._client))
-        _check_kind(table, frame)
+        table.state.refuse_mixture(table.where, is_simulated(frame))
         if read.until <= read.start:  # none of it was complete when the server answered
             return
         outcome = self._outcome
@@ -216,7 +216,7 @@ class _Run:
 
     def _state(self, state: State, read: Read, frame: pd.DataFrame, outcome: Outcome) -> State:
         assert read.at is not None
-        lag = lag_hours(self._track, state.lags)
+        lag = lag_hours(state.lags)
         buckets = max(1, size(self._track, [read.span]))
         return replace(
             state,
@@ -302,15 +302,4 @@ def _check_clock(table: Table, now: pd.Timestamp) -> None:
         raise ArchiveError(
             f"the clock says {now:%Y-%m-%d %H:%M} UTC, but {table.where} was last synced at "
             f"{at:%Y-%m-%d %H:%M} UTC; set the clock right. Nothing was asked or changed"
-        )
-
-
-def _check_kind(table: Table, frame: pd.DataFrame) -> None:
-    """Refuse to mix an invented account with a real one."""
-    kept = table.state.simulated
-    if kept is not None and kept != is_simulated(frame):
-        is_now, was = ("simulated", "live") if is_simulated(frame) else ("live", "simulated")
-        raise ArchiveError(
-            f"{table.where} keeps a {was} account, and this client asks a {is_now} one; "
-            "take another archive for it"
         )

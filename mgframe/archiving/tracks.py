@@ -251,6 +251,6 @@ def counts_to_come(track: Track) -> list[str]:
     return [name for name in counts_of(read_events(track.counts)) if name not in lacks]
 
 
-def lag_hours(track: Track, lags: Mapping[str, float]) -> pd.Timedelta:
-    """Return after how long no count of the track moves any more: as learnt, else 3 days."""
+def lag_hours(lags: Mapping[str, float]) -> pd.Timedelta:
+    """Return after how long no count of a track moves any more: as learnt, else 3 days."""
     return pd.Timedelta(hours=max(lags.values(), default=ENGAGEMENT_LAG_HOURS))
