@@ -257,7 +257,7 @@ FAULTS: list[Any] = [
 
 @pytest.fixture
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mgframe.client._pause", lambda seconds, stop: None)
+    monkeypatch.setattr("mgframe.pacing.pause", lambda seconds, stop: None)
 
 
 @pytest.mark.parametrize(("fault", "kind", "words"), FAULTS)

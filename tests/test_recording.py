@@ -333,7 +333,7 @@ def test_retries_are_replayed_without_their_waits(
     client = mg.Client(KEY, base_url=server.url, clock=lambda: now, retries=4)
     for kind in ("429-retry-after", "503", "drop", "short"):
         server.faults.append(Fault(kind, seconds=40.0))
-    monkeypatch.setattr("mgframe.client._pause", lambda seconds, stop: None)
+    monkeypatch.setattr("mgframe.pacing.pause", lambda seconds, stop: None)
     with mg.record(path, client=client) as case:
         frame = mg.account_totals(last="7d", client=case.client)
     monkeypatch.undo()
@@ -366,7 +366,7 @@ def test_retries_are_replayed_without_their_waits(
     ids=str,
 )
 def test_an_error_is_replayed_word_for_word(path: Path, said: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("mgframe.client._pause", lambda seconds, stop: None)
+    monkeypatch.setattr("mgframe.pacing.pause", lambda seconds, stop: None)
     client = client_of(lambda *_, **__: said, retries=1)
     with pytest.raises(mg.MgframeError) as plain:
         client.send(CALL)
