@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgframe.archiving.spans import Read, joined, read_again, united, within, without
+from mgframe.archiving.spans import Read, holding, joined, read_again, united, within, without
 from mgframe.archiving.states import State
 
 ORIGIN = pd.Timestamp("2026-11-01", tz="UTC")
@@ -60,9 +61,10 @@ def test_a_fresh_read_takes_the_place_of_what_it_covers() -> None:
     )
 
 
-def test_a_bucket_is_final_only_where_all_of_it_is_older_than_the_lag() -> None:
+@pytest.mark.parametrize("lag", [24, 30])
+def test_a_bucket_is_final_only_where_all_of_it_is_older_than_the_lag(lag: int) -> None:
     read = Read(ORIGIN, hour(72), hour(72 + 9))
-    final, moving = read_again([], read, pd.Timedelta(hours=24), "day")
+    final, moving = read_again([], read, pd.Timedelta(hours=lag), "day")
     assert (final.until, final.at) == (hour(48), None)
     assert (moving.start, moving.until) == (hour(48), hour(72))
 
@@ -70,6 +72,22 @@ def test_a_bucket_is_final_only_where_all_of_it_is_older_than_the_lag() -> None:
 def test_neighbours_that_know_the_same_are_one() -> None:
     reads = [Read(hour(2), hour(4)), Read(hour(0), hour(2)), Read(hour(4), hour(5), hour(9))]
     assert joined(reads) == (Read(hour(0), hour(4)), Read(hour(4), hour(5), hour(9)))
+
+
+def test_what_is_doubted_stays_apart_from_what_was_read_at_the_same_moment() -> None:
+    reads = (Read(hour(0), hour(2), hour(9), doubted=True), Read(hour(2), hour(4), hour(9)))
+    assert joined(reads) == reads
+
+
+@given(st.lists(st.integers(0, 30), unique=True, max_size=8))
+def test_a_time_is_held_by_the_span_that_begins_with_it_and_not_by_one_that_ends(
+    edges: list[int],
+) -> None:
+    edges.sort()
+    pairs = list(zip(edges[::2], edges[1::2], strict=False))[::-1]
+    times = pd.DatetimeIndex([hour(n) for n in range(31)]).as_unit("us")
+    expected = [next((i for i, (a, b) in enumerate(pairs) if a <= n < b), -1) for n in range(31)]
+    assert holding(times, spans(pairs)).tolist() == expected
 
 
 def test_a_state_comes_back_from_json_as_it_was() -> None:

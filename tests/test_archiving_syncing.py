@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mgframe.archiving.libraries import database
 from mgframe.archiving.scanning import scan
 from mgframe.archiving.spans import Read
 from mgframe.archiving.states import State
-from mgframe.archiving.steps import due, next_step
+from mgframe.archiving.steps import due, gaps, next_step
 from mgframe.archiving.tracks import Track
 from mgframe.simulator import Fault, Model, Server
 
@@ -146,6 +147,11 @@ def test_what_is_forgotten_first_comes_first() -> None:
     assert young.expires > days.expires
 
 
+def test_a_bucket_that_is_not_complete_is_no_gap() -> None:
+    track = Track("h", resolution="hour", start=MONDAY - HOUR)
+    assert gaps(track, State(), MONDAY + HOUR / 2) == [(MONDAY - HOUR, MONDAY)]
+
+
 def test_what_mailgun_has_forgotten_is_not_asked_for() -> None:
     track = Track("h", resolution="hour", start=MONDAY - 100 * 24 * HOUR)
     assert due(track, State(), MONDAY) == [(MONDAY - 60 * 24 * HOUR, MONDAY)]
@@ -164,6 +170,13 @@ def test_what_moves_is_read_together_in_one_question() -> None:
     long, short = (Track("h", resolution="hour", start=MONDAY - n * HOUR) for n in (9, 6))
     assert due(long, State(reads=reads), MONDAY) == [(MONDAY - 9 * HOUR, MONDAY)]
     assert due(short, State(reads=reads[3:]), MONDAY) == [(MONDAY - 1 * HOUR, MONDAY)]
+
+
+def test_what_still_moves_is_read_again_after_six_hours_to_the_minute() -> None:
+    track, read = Track("h", resolution="hour", start=MONDAY - HOUR), Read(MONDAY - HOUR, MONDAY)
+    state = State(reads=(replace(read, at=MONDAY),))
+    assert due(track, state, MONDAY + 6 * HOUR) == [(MONDAY - HOUR, MONDAY + 6 * HOUR)]
+    assert due(track, state, MONDAY + 5 * HOUR) == [(MONDAY, MONDAY + 5 * HOUR)]
 
 
 def test_what_was_doubted_is_asked_for_at_once_and_later_each_week() -> None:
@@ -287,8 +300,6 @@ def test_an_answer_that_lost_a_domain_loses_nothing(
 def test_invented_numbers_never_join_real_ones(
     archive: mg.Archive, serving: Account, models: Any
 ) -> None:
-    from dataclasses import replace
-
     archive.track("days", by="domain", start="2026-11-01")
     table = archive.table("days")
     table.note(replace(table.state, simulated=False))
