@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -95,7 +94,14 @@ def test_unknown_never_takes_the_place_of_a_count(archive: mg.Archive) -> None:
     assert rows_of(kept.table)[ORIGIN, "a.com"] == (6, 1)
 
 
-@pytest.mark.parametrize("again", [[(1, "a.com", 3, 0)], [(1, "a.com", 3, 0), (0, "a.com", 0, 0)]])
+@pytest.mark.parametrize(
+    "again",
+    [
+        [(1, "a.com", 3, 0)],
+        [(1, "a.com", 3, 0), (0, "a.com", 0, 0)],
+        [(1, "a.com", 3, 0), (0, "a.com", 0, None)],
+    ],
+)
 def test_a_row_that_an_answer_lost_stays_and_is_told(
     archive: mg.Archive, again: list[tuple[int, str, Any, Any]]
 ) -> None:
@@ -105,11 +111,34 @@ def test_a_row_that_an_answer_lost_stays_and_is_told(
     assert rows_of(kept.table)[ORIGIN, "a.com"] == (5, 1)
 
 
+def test_a_row_of_zeros_that_an_answer_lacks_is_not_lost(archive: mg.Archive) -> None:
+    put(archive, a_frame([(0, "a.com", 5, 1)]))
+    put(archive, a_frame([(0, "a.com", 0, 0)]), mode="outright")
+    assert put(archive, a_frame([(1, "a.com", 3, 0)])).lost == 0
+
+
 def test_a_count_that_fell_is_taken_and_told(archive: mg.Archive) -> None:
     put(archive, a_frame([(0, "a.com", 5, 1)]))
     kept = put(archive, a_frame([(0, "a.com", 4, 1)]))
     assert (kept.changed, kept.fell) == (1, 1)
     assert rows_of(kept.table)[ORIGIN, "a.com"] == (4, 1)
+
+
+@pytest.mark.parametrize(("doubted", "hours"), [(False, [1]), (True, [0, 1])])
+def test_a_frame_fills_in_no_row_where_none_is_known_to_be_zero(
+    archive: mg.Archive, doubted: bool, hours: list[int]
+) -> None:
+    table = archive.table("hours")
+    read = Read(ORIGIN, ORIGIN + pd.Timedelta(hours=1), ORIGIN + pd.Timedelta(days=3), doubted)
+    table.note(replace(table.state, reads=(read,)))
+    kept = put(archive, a_frame([(0, "a.com", 7, 1), (1, "a.com", 7, 1)]), mode="filling")
+    assert sorted(rows_of(kept.table)) == [(ORIGIN + pd.Timedelta(hours=h), "a.com") for h in hours]
+
+
+def test_of_a_count_that_no_row_of_a_bucket_tells_nothing_becomes_zero(archive: mg.Archive) -> None:
+    put(archive, a_frame([(0, "a.com", 5, 1), (0, "b.com", 9, 3)]))
+    kept = put(archive, a_frame([(0, "a.com", 6, None)]), mode="outright")
+    assert rows_of(kept.table) == {(ORIGIN, "a.com"): (6, 1), (ORIGIN, "b.com"): (0, 3)}
 
 
 def test_rows_outside_the_span_are_left_out(archive: mg.Archive) -> None:
@@ -124,6 +153,15 @@ def test_an_older_answer_never_takes_the_place_of_a_newer_one(archive: mg.Archiv
     with pytest.raises(Stale, match="later than this one"):
         put(archive, a_frame([(0, "a.com", 4, 1)]), at=ORIGIN + pd.Timedelta(days=4))
     assert rows_of(archive.table("hours")) == rows_of(kept.table)
+
+
+def test_neither_an_answer_of_the_same_moment_nor_a_later_one_of_other_buckets_is_in_the_way(
+    archive: mg.Archive,
+) -> None:
+    table, day = archive.table("hours"), pd.Timedelta(days=1)
+    reads = (Read(*SPAN, ORIGIN + 4 * day), Read(SPAN[1], SPAN[1] + day, ORIGIN + 5 * day))
+    table.note(replace(table.state, reads=reads))
+    assert put(archive, a_frame([(0, "a.com", 4, 1)]), at=ORIGIN + 4 * day).added == 1
 
 
 def test_who_comes_second_decides_anew_on_what_the_first_kept(archive: mg.Archive) -> None:
@@ -147,6 +185,36 @@ def test_a_commit_on_an_old_version_is_refused(archive: mg.Archive) -> None:
     table.note(table.state)
     with pytest.raises(Conflict):
         other.note(other.state)
+
+
+def test_who_goes_on_from_a_table_that_it_has_written_decides_on_what_it_wrote(
+    archive: mg.Archive,
+) -> None:
+    put(archive, a_frame([(9, "a.com", 5, 1)]))
+    table, at = archive.table("hours"), ORIGIN + pd.Timedelta(days=9)
+    asked = []
+
+    def state_after(state: State, kept: Kept) -> State:
+        asked.append(state.at)
+        return replace(state, kind="sync", at=at)
+
+    for hour in (0, 1):
+        keep(table, archive.named("hours"), a_frame([(hour, "a.com", 5, 1)]), SPAN, state_after)
+    assert (asked[0], asked[-1]) == (ORIGIN + pd.Timedelta(days=4), at)
+
+
+def test_a_change_reads_no_file_of_another_period(archive: mg.Archive) -> None:
+    put(archive, a_frame([(h, "a.com", 5, 1) for h in range(72)]))
+    kept = put(archive, a_frame([(h, "a.com", 5, 9 if h == 50 else 1) for h in range(72)]))
+    [commit] = kept.table.delta.history(1)
+    assert commit["operationMetrics"]["num_target_files_scanned"] == 1
+
+
+def test_nothing_of_the_past_expires_by_itself(archive: mg.Archive) -> None:
+    told = archive.table("hours").delta.metadata().configuration
+    assert told["delta.enableExpiredLogCleanup"] == "false"
+    for what in ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration"):
+        assert told[what] == "interval 36500 days"
 
 
 def test_new_counts_get_a_column_and_are_unknown_before(archive: mg.Archive) -> None:
@@ -202,4 +270,3 @@ def test_what_was_kept_before_is_read_as_it_was(archive: mg.Archive) -> None:
     put(archive, a_frame([(0, "a.com", 5, 9)]))
     assert rows_of(opened(archive.place, "hours", first))[ORIGIN, "a.com"] == (5, 1)
     assert opened(archive.place, "hours", first).state.at == ORIGIN + pd.Timedelta(days=4)
-    assert np.isfinite(first)
