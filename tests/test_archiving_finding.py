@@ -117,6 +117,37 @@ def test_what_was_fetched_goes_before_what_was_imported(archive: mg.Archive) -> 
     assert archive.find(by="domain", start="2026-11-14") == "panel"
 
 
+# ---------------------------------------------------------------- what it can tell
+
+
+def test_a_track_without_the_counts_does_not_answer(archive: mg.Archive) -> None:
+    archive.track("sent", "sent", by="domain")
+    archive.track("rest", ["delivered", "opened"], by=["domain", "recipient_provider"])
+    assert archive.find(by="domain") == "sent"
+    assert archive.find(by="domain", counts="delivered") == "rest"  # as it will be when synced
+    keep_days(archive, "sent", "2026-11-15")
+    assert archive.find(by="domain", counts="opened") == "rest"
+
+
+def test_a_sum_over_countries_has_no_deliveries_and_is_not_found_unasked(
+    archive: mg.Archive,
+) -> None:
+    archive.track("countries", by=["domain", "country"])
+    with pytest.raises(QueryError, match="no track has days by domain"):
+        archive.find(by="domain")
+    assert archive.find(by="domain", counts="opened") == "countries"
+
+
+def test_of_tracks_that_hold_nothing_yet_the_one_of_longer_buckets_and_fewer_keys_is_found(
+    archive: mg.Archive,
+) -> None:
+    archive.track("hours", by="domain", resolution="hour")
+    archive.track("providers", by=["domain", "recipient_provider"])
+    assert archive.find(by="domain") == "providers"
+    archive.track("days", by="domain")
+    assert archive.find(by="domain") == "days"
+
+
 # ---------------------------------------------------------------- since when
 
 
@@ -145,4 +176,5 @@ def test_a_hole_at_the_start_is_not_covered(archive: mg.Archive) -> None:
     keep_days(archive, "days", "2026-11-01")
     keep_days(archive, "days", "2026-11-10")
     assert archive.find(by="domain", start="2026-11-01") == "days"
+    assert archive.find(by="domain", start="2026-11-02") == "hours"  # the first day has ended
     assert archive.find(by="domain", start="2026-11-04") == "hours"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -144,3 +145,32 @@ def test_a_track_that_covers_the_window_is_read_before_a_smaller_one(tmp_path: P
     for window in ({"last": "5d"}, {}):
         frame = run(source.question(["delivered"], by="domain", resolution="day", **window))
         assert frame.attrs["mgframe"]["track"] == "domains"
+
+
+def test_an_archive_has_buckets_of_a_width_since_the_first_that_was_read(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=30, by=(PAIR,))
+    archive.track("domains", by="domain")
+    keep_frame(archive, "domains", by_keys(60, ("domain",)))
+    source = source_of(None, archive)
+    assert source.kept_since("day") == by_keys(60, ("domain",)).index[0][0]
+    assert source.kept_since("hour") == NOW, "there are no hours"
+
+
+def test_days_of_a_zone_are_made_of_hours(kept: mg.Archive) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert source_of(mg.demo(), None).days_in(berlin) == {"resolution": "hour", "tz": berlin}
+    days = source_of(None, kept).days_in(berlin)
+    assert days == {"resolution": "day", "tz": berlin}
+    with pytest.raises(QueryError, match="no track has hours by domain"):
+        run(source_of(None, kept).question(["delivered"], by="domain", **{**DAYS, **days}))
+
+
+def test_a_window_that_mailgun_has_forgotten_is_refused_and_an_archives_is_not(
+    kept: mg.Archive,
+) -> None:
+    asked = {"start": "2025-01-01", "end": "2025-01-31"}
+    with pytest.raises(QueryError, match="Mailgun keeps days for 365 days"):
+        source_of(mg.demo(), None).window("day", **asked)
+    assert source_of(None, kept).window("day", **asked).start == pd.Timestamp(
+        "2025-01-01", tz="UTC"
+    )
