@@ -152,6 +152,18 @@ def test_a_bucket_that_is_not_complete_is_no_gap() -> None:
     assert gaps(track, State(), MONDAY + HOUR / 2) == [(MONDAY - HOUR, MONDAY)]
 
 
+def test_a_sync_asks_first_for_what_is_forgotten_first(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    server, client = serving(models(NOW))
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.track("hours", "delivered", by="domain", resolution="hour", api="stats")
+    archive.sync(client=client)
+    of_days = ["metrics" in request for request in server.requests]
+    assert of_days == sorted(of_days)
+    assert True in of_days
+
+
 def test_what_mailgun_has_forgotten_is_not_asked_for() -> None:
     track = Track("h", resolution="hour", start=MONDAY - 100 * 24 * HOUR)
     assert due(track, State(), MONDAY) == [(MONDAY - 60 * 24 * HOUR, MONDAY)]
@@ -162,6 +174,21 @@ def test_a_step_takes_as_many_buckets_as_their_rows_allow() -> None:
     step = next_step(Track("h", resolution="hour"), state, MONDAY)
     assert step is not None
     assert step.until - step.start == 10 * HOUR
+
+
+def test_the_oldest_gap_is_the_first_step() -> None:
+    track = Track("h", resolution="hour", start=MONDAY - 9 * HOUR)
+    state = State(reads=(Read(MONDAY - 6 * HOUR, MONDAY - 3 * HOUR),))
+    step = next_step(track, state, MONDAY)
+    assert step is not None
+    assert step.span == (MONDAY - 9 * HOUR, MONDAY - 6 * HOUR)
+
+
+@pytest.mark.parametrize(("by", "days"), [((), 60), (("domain",), 60), (("domain", "tag"), 7)])
+def test_a_first_step_by_more_keys_is_shorter(by: tuple[str, ...], days: int) -> None:
+    step = next_step(Track("h", by=by, resolution="hour"), State(), MONDAY)
+    assert step is not None
+    assert round((step.until - step.start) / (24 * HOUR)) == days
 
 
 def test_what_moves_is_read_together_in_one_question() -> None:
