@@ -13,6 +13,7 @@ import pytest
 from test_archiving_storing import data_files
 
 import mgframe as mg
+from mgframe.archiving import syncing
 from mgframe.archiving.libraries import database
 from mgframe.archiving.scanning import scan
 from mgframe.archiving.spans import Read
@@ -305,8 +306,6 @@ def test_an_answer_that_lost_a_domain_loses_nothing(
     later = NOW + timedelta(days=1)
     whole = Model(seed=3, domains=2, days=91, now=later)
     gone = before.index.unique("domain")[0]
-    from mgframe.archiving import syncing
-
     fetched = syncing.run
     monkeypatch.setattr(syncing, "run", lambda *asked: fetched(*asked).drop(gone, level="domain"))
     with pytest.warns(mg.MgframeWarning, match=f"lacks .* rows that held counts .{gone}"):
@@ -396,8 +395,6 @@ def test_syncs_that_are_far_apart_teach_nothing_of_hours(
 def test_after_ten_days_an_answer_that_lost_a_domain_leaves_it_unknown_until_a_better_one(
     archive: mg.Archive, serving: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mgframe.archiving import syncing
-
     account = Model(seed=3, domains=2, days=60, now=NOW - timedelta(days=10))
     server, _ = serving(account)
     client = mg.Client("key-simulated", base_url=server.url, clock=lambda: server.model.now)
@@ -434,6 +431,107 @@ def test_a_clock_that_is_a_little_ahead_asks_no_more_and_fails_nothing(
     server.requests.clear()
     assert archive.sync(client=client).ok
     assert len(server.requests) <= 1
+
+
+def test_a_clock_that_is_a_little_behind_takes_no_moment_back(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync(client=serving(models(NOW))[1])
+    table = archive.table("days")
+    table.note(replace(table.state, reads=()))
+    archive.sync(client=serving(models(NOW - timedelta(minutes=20)))[1])
+    state = archive.table("days").state
+    assert len(state.covered) == 1
+    assert state.at == state.synced_at == pd.Timestamp(NOW)
+
+
+def test_a_machine_hours_behind_the_account_keeps_nothing(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    server, _ = serving(models(NOW))
+    behind = NOW - timedelta(hours=2)
+    client = mg.Client("key-simulated", base_url=server.url, clock=lambda: behind)
+    archive.track("hours", "delivered", by="domain", resolution="hour", start="2026-11-10")
+    with pytest.raises(mg.ArchiveError, match="this machine's clock says"):
+        archive.sync(client=client)
+    assert archive.table("hours").state.reads == ()
+
+
+def test_only_what_an_answer_calls_complete_is_read(
+    archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = syncing.run
+
+    def early(*asked: Any) -> pd.DataFrame:
+        frame = fetched(*asked)
+        frame.attrs["mgframe"]["complete_until"] = "2026-11-14T00:00:00Z"
+        return frame
+
+    monkeypatch.setattr(syncing, "run", early)
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    assert archive.sync(client=serving(models(NOW))[1]).outcomes[0].added == 13
+    edge = pd.Timestamp("2026-11-14", tz="UTC")
+    state = archive.table("days").state
+    assert state.covered == [(pd.Timestamp("2026-11-01", tz="UTC"), edge)]
+    assert state.said["steps"] == 1, "a step of no complete bucket is none"
+
+
+def test_a_sync_that_was_overtaken_goes_on_with_what_the_other_left(
+    archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    first, middle, last = (pd.Timestamp(f"2026-11-{n}", tz="UTC") for n in ("01", "10", "16"))
+    later = Read(first, middle, pd.Timestamp(NOW + timedelta(minutes=1)))
+    fetched = syncing.run
+
+    def overtaken(*asked: Any) -> pd.DataFrame:
+        table = archive.table("days")
+        if not table.state.reads:
+            table.note(replace(table.state, reads=(later,)))
+        return fetched(*asked)
+
+    monkeypatch.setattr(syncing, "run", overtaken)
+    assert archive.sync(client=serving(models(NOW))[1]).ok
+    reads = archive.table("days").state.reads
+    assert reads[0] == later
+    assert (reads[1].start, reads[-1].until) == (middle, last)
+
+
+def test_a_commit_of_another_at_the_very_end_is_no_failure(
+    archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt = syncing.learnt
+
+    def late(state: State, *given: Any) -> State:
+        archive.table("days").note(state)
+        return learnt(state, *given)
+
+    monkeypatch.setattr(syncing, "learnt", late)
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    assert archive.sync(client=serving(models(NOW))[1]).ok
+
+
+def test_an_address_in_an_error_is_not_kept(
+    archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> pd.DataFrame:
+        raise mg.MgframeError("no tag 'to jo@example.org'")
+
+    monkeypatch.setattr(syncing, "run", refused)
+    archive.track("days", by="domain", start="2026-11-01")
+    with pytest.raises(mg.MgframeError, match="no tag"):
+        archive.sync(client=serving(models(NOW))[1])
+    assert archive.table("days").state.said["error"] == "no tag 'to (address)'"
+
+
+def test_it_remembers_how_many_rows_a_bucket_has(
+    archive: mg.Archive, serving: Account, models: Any
+) -> None:
+    archive.track("days", by="recipient_provider", start="2026-11-01")
+    archive.sync(client=serving(models(NOW))[1])
+    rows = len(archive.frame("days"))
+    assert archive.table("days").state.facts["rows_a_bucket"] == round(rows / 15, 2)
 
 
 def test_months_are_asked_for_since_the_tracks_start() -> None:
