@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,20 @@ def test_an_import_does_not_end_what_sync_still_watches(
     assert archive.table("days").state.reads != reads
 
 
+def test_what_an_answer_left_in_doubt_is_settled_by_an_import(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync(client=demo)
+    table = archive.table("days")
+    doubted = tuple(replace(r, at=table.state.at, doubted=True) for r in table.state.reads)
+    table.note(replace(table.state, reads=doubted))
+    frame = mg.metrics("delivered", by="domain", start="2026-11-01", end="2026-11-05", client=demo)
+    archive.import_frame("days", frame)
+    first = pd.Timestamp("2026-11-01", tz="UTC")
+    assert archive.table("days").state.known == [(first, first + pd.Timedelta(days=5))]
+
+
 def test_simulated_and_live_numbers_never_mix(archive: mg.Archive, demo: mg.Client) -> None:
     simulated = mg.metrics("delivered", by="domain", last="3d", client=demo)
     live = days({"a.com": [5]})
@@ -312,6 +327,9 @@ def test_simulated_and_live_numbers_never_mix(archive: mg.Archive, demo: mg.Clie
         archive.import_frame("demo", live)
     with pytest.raises(ArchiveError, match=r"keeps a live account.*of a simulated one"):
         archive.import_frame("panel", simulated)
+    with pytest.raises(ArchiveError, match="of a live one"):
+        archive.import_frame("demo", days({"a.com": [5]}, name="opened"))
+    assert "opened" not in archive.table("demo").columns
     assert archive.frame("demo").attrs["mgframe"]["simulated"]
     assert_frame_equal(archive.frame("demo"), simulated)
 

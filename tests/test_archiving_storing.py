@@ -16,7 +16,7 @@ from mgframe.archiving.scanning import scan
 from mgframe.archiving.spans import Read
 from mgframe.archiving.states import State
 from mgframe.archiving.storing import Kept, Stale, keep
-from mgframe.archiving.tables import Conflict, Table, opened
+from mgframe.archiving.tables import Conflict, Table, created, opened
 from mgframe.archiving.tracks import ADDRESS
 
 ORIGIN = pd.Timestamp("2026-11-01", tz="UTC")
@@ -208,6 +208,12 @@ def test_a_change_reads_no_file_of_another_period(archive: mg.Archive) -> None:
     kept = put(archive, a_frame([(h, "a.com", 5, 9 if h == 50 else 1) for h in range(72)]))
     [commit] = kept.table.delta.history(1)
     assert commit["operationMetrics"]["num_target_files_scanned"] == 1
+
+
+def test_who_makes_a_table_second_gets_the_first_ones(archive: mg.Archive) -> None:
+    first = put(archive, a_frame([(0, "a.com", 5, 1)])).table
+    again = created(archive.place, "hours", ["domain"], [], State())
+    assert (again.version, again.state) == (first.version, first.state)
 
 
 def test_nothing_of_the_past_expires_by_itself(archive: mg.Archive) -> None:

@@ -156,6 +156,12 @@ def test_an_archive_has_buckets_of_a_width_since_the_first_that_was_read(tmp_pat
     assert source.kept_since("hour") == NOW, "there are no hours"
 
 
+def test_a_track_that_holds_nothing_yet_does_not_move_the_clock(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=30)
+    archive.track("later", by="domain")
+    assert source_of(None, archive).client.now() == NOW
+
+
 def test_days_of_a_zone_are_made_of_hours(kept: mg.Archive) -> None:
     berlin = ZoneInfo("Europe/Berlin")
     assert source_of(mg.demo(), None).days_in(berlin) == {"resolution": "hour", "tz": berlin}
