@@ -30,7 +30,11 @@ Mode = Literal["answer", "filling", "outright"]
 
 
 class Stale(ArchiveError):
-    """Somebody else has kept a later answer of these buckets; an older one must not replace it."""
+    """Somebody else has kept a later answer of these `spans`; an older one must not replace it."""
+
+    def __init__(self, message: str, spans: list[Span]) -> None:
+        super().__init__(message)
+        self.spans = spans
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,12 @@ def keep(
     """
     coming = _Coming(track, _rows(frame, span), [str(n) for n in frame.columns], span, mode)
     for _ in range(_TRIES):
-        if at is not None and any(read.at and at < read.at for read in _within(table, span)):
+        later = [r.span for r in _within(table, span) if r.at and at is not None and at < r.at]
+        if later:
             raise Stale(
                 f"{table.where} holds an answer that is later than this one of {at:%Y-%m-%d %H:%M} "
-                "UTC; run sync again when the other one is done"
+                "UTC; run sync again when the other one is done",
+                later,
             )
         try:
             return _kept_once(table, coming, state_after)

@@ -181,13 +181,19 @@ class _Run:
 
     def take(self, step: Step) -> None:
         """Fetch one step and keep it; an error ends the track's part, and what is kept stays."""
-        self._taken.append(step.span)
         try:
-            self._keep(step, self._fetched(step))
-        except Stale:  # another sync has read it later; its state says what is left
-            self._table = self._archive.table_of(self._track)
+            self._taken += self._attempted(step)
         except MgframeError as error:
             self.error = error
+
+    def _attempted(self, step: Step) -> list[Span]:
+        """Fetch a step and keep it; return of which buckets there is no more to ask."""
+        try:
+            self._keep(step, self._fetched(step))
+        except Stale as stale:  # another sync has read some of it later; the rest is still to do
+            self._table = self._archive.table_of(self._track)
+            return stale.spans
+        return [step.span]
 
     def _fetched(self, step: Step) -> pd.DataFrame:
         watch = Watch()
