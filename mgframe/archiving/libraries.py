@@ -70,9 +70,9 @@ def told(where: str, doing: str) -> Iterator[None]:
 
 
 def _is_theirs(error: Exception) -> bool:
-    """Whether an error is of the disk or of a library; deltalake raises bare Exceptions too."""
+    """Whether an error is of the disk or of a library; they raise bare ones too."""
     theirs = (library("deltalake.exceptions").DeltaError, library("duckdb").Error)
-    return type(error) is Exception or isinstance(error, (OSError, *theirs))
+    return type(error) in (Exception, RuntimeError) or isinstance(error, (OSError, *theirs))
 
 
 def _said(where: str, doing: str, text: str) -> str:

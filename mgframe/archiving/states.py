@@ -25,7 +25,8 @@ class State:
     `kind` is why there was a commit: ``"made"``, ``"sync"``, ``"failed"``, ``"import"``,
     ``"compact"``. `at` is the moment at which the numbers were true, by the account's clock; it
     never goes back. `lags` are the hours that counts were seen to move. `said` is the last sync in
-    words and numbers, `facts` whatever a table's kind needs (the catalogue: its tracks).
+    words and numbers, `facts` whatever a table's kind needs (the catalogue: its tracks). `digest`
+    is that of the rows (:mod:`~mgframe.archiving.digesting`).
     """
 
     kind: str = "made"
@@ -36,6 +37,7 @@ class State:
     lags_at: pd.Timestamp | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    digest: int = 0
 
     @property
     def covered(self) -> list[Span]:
@@ -78,6 +80,7 @@ class State:
             "lags_at": None if self.lags_at is None else json_time(self.lags_at),
             "said": dict(self.said),
             "facts": dict(self.facts),
+            "digest": self.digest,
         }
 
     @classmethod
@@ -103,4 +106,5 @@ class State:
             lags_at=said["lags_at"] and moment(said["lags_at"]),
             said=said["said"],
             facts=said["facts"],
+            digest=said["digest"],
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import pandas as pd
 
+from mgframe.archiving.digesting import digest_after
 from mgframe.archiving.libraries import database, library, told
 from mgframe.archiving.scanning import named, scan
 from mgframe.archiving.spans import Read, Span, within
@@ -123,7 +124,9 @@ def _kept_once(table: Table, coming: _Coming, state_after: Callable[[State, Kept
         with told(table.where, "comparing"):
             _compare(connection, table, coming)
             kept = _summary(connection, table, coming.track)
-            return _committed(connection, kept, coming.track, state_after(table.state, kept))
+            state = state_after(table.state, kept)
+            state = replace(state, digest=digest_after(connection, table, "fresh", "old"))
+            return _committed(connection, kept, coming.track, state)
 
 
 def _rows(frame: pd.DataFrame, span: Span) -> pd.DataFrame:

@@ -73,6 +73,12 @@ class Table:
         """The columns of counts, in the table's order."""
         return [name for name, kind in self.columns.items() if kind == "long"]
 
+    @property
+    def keys(self) -> list[str]:
+        """The columns of keys, in the table's order."""
+        texts = [name for name, kind in self.columns.items() if kind == "string"]
+        return [name for name in texts if name != "period"]
+
     @cached_property
     def state(self) -> State:
         """What the newest commit of ours says of the table."""

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 import pandas as pd
 
 from mgframe.archiving.agreeing import answered, between
 from mgframe.archiving.findings import Findings, Part
-from mgframe.archiving.libraries import database, told
-from mgframe.archiving.logfiles import folder, named_files
-from mgframe.archiving.scanning import listed, named, scan, shape
+from mgframe.archiving.inspecting import cause, inspected
+from mgframe.archiving.libraries import database
 from mgframe.archiving.spans import without
 from mgframe.archiving.stores import NotYet, Store
-from mgframe.archiving.tables import PARTS, Table
+from mgframe.archiving.tables import Table
 from mgframe.archiving.tracks import Track
 from mgframe.client import Client
 from mgframe.dividing import span_hours
 from mgframe.errors import ArchiveError, ConfigurationError, warn
 from mgframe.framing import with_meta
 from mgframe.planning import client_of
-
-if TYPE_CHECKING:
-    import duckdb
 
 _DEFAULT_LAST: Final = "14d"
 
@@ -61,8 +56,8 @@ def verify(
           ``gap`` (never read, between the first and the last bucket that were), ``doubted`` (an
           answer lacked what had been there, and no later one had it), ``duplicates`` (rows of the
           same time and keys), ``period`` (rows in another period's file), ``negative`` (counts
-          below zero), ``api`` (kept sums and Mailgun's answer), ``tracks`` (two tracks that keep
-          the same), ``not compared``.
+          below zero), ``content`` (the rows are not those that were stored), ``api`` (kept sums
+          and Mailgun's answer), ``tracks`` (two tracks that keep the same), ``not compared``.
         - `start`, `until`: the buckets (UTC, `until` exclusive), NaT where it is about none.
         - `what`: the file, the key, or the other track.
         - `count`: which count.
@@ -136,11 +131,11 @@ def _on_disk(archive: Store, track: Track, found: Findings) -> Part | None:
     try:
         table = archive.table_of(track)
         _check_reads(table, track, found)
-        return Part(track, table) if _check_files(table, track, found) else None
+        return Part(track, table) if inspected(table, track, found) else None
     except NotYet:
         return None
     except ArchiveError as error:
-        found.add(track, "table", note=_cause(error))
+        found.add(track, "table", note=cause(error))
         return None
 
 
@@ -157,113 +152,3 @@ def _check_reads(table: Table, track: Track, found: Findings) -> None:
                 track, "doubted", start=read.start, until=read.until,
                 note="an answer lacked rows that are kept; what has no row is unknown",
             )  # fmt: skip
-
-
-def _check_files(table: Table, track: Track, found: Findings) -> bool:
-    """Read every file; return whether all of the newest version could be read."""
-    damaged = False
-    local = table.place.is_local
-    parts = _local_parts(table) if local else _remote_parts(table)
-    with database() as connection:
-        for period, rows in parts.items():
-            good = []
-            for what, source in rows:
-                try:
-                    _check_rows(connection, table, track, period, what, source, found)
-                    good.append(source)
-                except ArchiveError as error:
-                    damaged = True
-                    found.add(track, "file", what=what, note=_cause(error))
-            if good:
-                _check_duplicates(connection, table, track, good, found)
-    if local:
-        _check_past(table, track, found)
-    return not damaged
-
-
-def _local_parts(table: Table) -> dict[str, list[tuple[str, str]]]:
-    """Return the files of each period, by name, and as what SQL reads of them."""
-    root, found = folder(table), dict[str, list[tuple[str, str]]]()
-    for file in sorted(Path(file) for file in table.files()):
-        rows = f"SELECT * FROM read_parquet({listed([str(file)])}, hive_partitioning = false)"
-        period = file.parent.name.removeprefix("period=")
-        source = f"({shape(table)} UNION ALL BY NAME {rows})"
-        found.setdefault(period, []).append((file.relative_to(root).as_posix(), source))
-    return found
-
-
-def _remote_parts(table: Table) -> dict[str, list[tuple[str, str]]]:
-    """Return the periods of a table in an object store; their files are read together."""
-    with told(table.where, "reading"):
-        periods = sorted({part["period"] for part in table.delta.partitions()})
-    return {period: [(f"period={period}", "")] for period in periods}
-
-
-def _check_rows(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    track: Track,
-    period: str,
-    what: str,
-    source: str,
-    found: Findings,
-) -> None:
-    """Read every column of a file; find rows of another period, and counts below zero."""
-    if not source:
-        scan(connection, table, "part", period, period)
-    counts = table.counts
-    below = "".join(f', count(*) FILTER ("{name}" < 0), sum("{name}")' for name in counts)
-    keys = "".join(f', max("{key}")' for key in track.levels)
-    other = f"strftime(time, '{PARTS[track.resolution]}') IS DISTINCT FROM {listed([period])}"
-    with told(table.where, "reading"):
-        [row] = connection.execute(
-            f"SELECT count(*), count(*) FILTER ({other}), min(time) FILTER ({other}), "
-            f"max(time) FILTER ({other}){below}{keys} FROM {source or 'part'}"
-        ).fetchall()
-    found.read(row[0])
-    if row[1]:
-        note = f"rows that do not belong to {period}"
-        found.add(track, "period", what=what, start=row[2], until=row[3], rows=row[1], note=note)
-    for count, rows in zip(counts, row[4::2], strict=False):
-        if rows:
-            found.add(track, "negative", what=what, count=count, rows=rows, note="below zero")
-
-
-def _check_duplicates(
-    connection: duckdb.DuckDBPyConnection,
-    table: Table,
-    track: Track,
-    sources: Sequence[str],
-    found: Findings,
-) -> None:
-    rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {source or 'part'}" for source in sources)
-    keys = named(track.levels)
-    with told(table.where, "reading"):
-        [row] = connection.execute(
-            f"SELECT sum(n - 1), min(time), max(time), min(concat_ws(', ', {keys})) FROM (SELECT "
-            f"time, {keys}, count(*) AS n FROM ({rows}) GROUP BY time, {keys} HAVING n > 1)"
-        ).fetchall()
-    if row[0]:
-        note = "rows beyond the first of their time and keys; sums count them twice"
-        found.add(
-            track, "duplicates", what=row[3], start=row[1], until=row[2], rows=int(row[0]),
-            note=note,
-        )  # fmt: skip
-
-
-def _check_past(table: Table, track: Track, found: Findings) -> None:
-    """Find files that only the past needs and that are gone or cut."""
-    root, newest = folder(table), {Path(file) for file in table.files()}
-    for path, said in named_files(table).items():
-        file = root / path
-        size = file.stat().st_size if file.exists() else None
-        if file not in newest and said.version <= table.version and size != said.size:
-            what = "missing" if size is None else f"{size} bytes, not {said.size}"
-            note = f"{what}; as_of and restatements need it (version {said.version})"
-            found.add(track, "file", what=path, note=note)
-
-
-def _cause(error: ArchiveError) -> str:
-    """Return what a library said, in one line."""
-    text: Any = error.__cause__ or error
-    return str(text).strip().split("\n")[0][:300]

@@ -1,0 +1,165 @@
+"""What is wrong with the files of a track: damage, duplicates, rows that nobody stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mgframe.archiving.digesting import digest
+from mgframe.archiving.findings import Findings
+from mgframe.archiving.libraries import database, told
+from mgframe.archiving.logfiles import folder, named_files
+from mgframe.archiving.scanning import listed, named, scan, shape
+from mgframe.archiving.tables import PARTS, Table
+from mgframe.archiving.tracks import Track
+from mgframe.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ALTERED: Final = "not the rows that were stored: a file is damaged, or another program wrote to it"
+_OVERLOOKED: Final = "its statistics are wrong, so that readers overlook rows: the file is damaged"
+
+
+def inspected(table: Table, track: Track, found: Findings) -> bool:
+    """Read every file; return whether all of the newest version could be read."""
+    local = table.place.is_local
+    with database() as connection:
+        sound = _Inspection(connection, table, track, found).newest(
+            _local_parts(table) if local else _remote_parts(table)
+        )
+    if local:
+        _check_past(table, track, found)
+    return sound
+
+
+def cause(error: ArchiveError) -> str:
+    """Return what a library said, in one line."""
+    text: Any = error.__cause__ or error
+    return str(text).strip().split("\n")[0][:300]
+
+
+def _local_parts(table: Table) -> dict[str, list[tuple[str, str]]]:
+    """Return the files of each period, by name, and as what SQL reads of them."""
+    root, found = folder(table), dict[str, list[tuple[str, str]]]()
+    for file in sorted(Path(file) for file in table.files()):
+        rows = f"SELECT * FROM read_parquet({listed([str(file)])}, hive_partitioning = false)"
+        period = file.parent.name.removeprefix("period=")
+        source = f"({shape(table)} UNION ALL BY NAME {rows})"
+        found.setdefault(period, []).append((file.relative_to(root).as_posix(), source))
+    return found
+
+
+def _remote_parts(table: Table) -> dict[str, list[tuple[str, str]]]:
+    """Return the periods of a table in an object store; their files are read together."""
+    with told(table.where, "reading"):
+        periods = sorted({part["period"] for part in table.delta.partitions()})
+    return {period: [(f"period={period}", "")] for period in periods}
+
+
+@dataclass(frozen=True)
+class _Inspection:
+    """A connection that reads a version of a table, and where to write down what is found."""
+
+    connection: duckdb.DuckDBPyConnection
+    table: Table
+    track: Track
+    found: Findings
+
+    def newest(self, parts: dict[str, list[tuple[str, str]]]) -> bool:
+        """Check each file of each period; return whether all of them could be read."""
+        sound = True
+        for period, files in parts.items():
+            good = [source for what, name in files if (source := self._read(period, what, name))]
+            sound = sound and len(good) == len(files)
+            if good:
+                self._check_duplicates(good)
+        if sound:
+            self._check_content()
+        return sound
+
+    def _read(self, period: str, what: str, source: str) -> str:
+        """Check a file; return what SQL reads of it, "" where it cannot be read."""
+        try:
+            if not source:
+                scan(self.connection, self.table, "part", period, period)
+                source = '"part"'
+            self._check_rows(period, what, source)
+            self._check_statistics(what, source)
+        except ArchiveError as error:
+            self.found.add(self.track, "file", what=what, note=cause(error))
+            return ""
+        return source
+
+    def _check_rows(self, period: str, what: str, source: str) -> None:
+        """Read every column; find rows of another period, and counts below zero."""
+        counts, track = self.table.counts, self.track
+        below = "".join(f', count(*) FILTER ("{name}" < 0), sum("{name}")' for name in counts)
+        keys = "".join(f', max("{key}")' for key in track.levels)
+        other = f"strftime(time, '{PARTS[track.resolution]}') IS DISTINCT FROM {listed([period])}"
+        row = self._row(
+            f"SELECT count(*), count(*) FILTER ({other}), min(time) FILTER ({other}), "
+            f"max(time) FILTER ({other}){below}{keys} FROM {source}"
+        )
+        self.found.read(row[0])
+        if row[1]:
+            said = {"start": row[2], "until": row[3], "rows": row[1]}
+            note = f"rows that do not belong to {period}"
+            self.found.add(track, "period", what=what, note=note, **said)
+        for count, rows in zip(counts, row[4::2], strict=False):
+            if rows:
+                self.found.add(
+                    track, "negative", what=what, count=count, rows=rows, note="below zero"
+                )
+
+    def _check_statistics(self, what: str, source: str) -> None:
+        """Look for the first and the last row by a condition, as readers do.
+
+        A condition leaves files out by the statistics at their end, reading all does not.
+        """
+        columns = [f'"{name}"' for name in ("time", *self.track.levels)]
+        ends = ", ".join(f"min({name}), max({name})" for name in columns)
+        # The sum of hashes has to be made of the rows, not of the statistics alone.
+        *values, _ = self._row(f"SELECT {ends}, sum(hash(time)) FROM {source}")
+        seen = ", ".join(f"EXISTS (FROM {source} WHERE {c} = ?)" for c in columns for _ in "<>")
+        if not all(self._row(f"SELECT {seen}", values)):
+            self.found.add(self.track, "file", what=what, note=_OVERLOOKED)
+
+    def _check_duplicates(self, sources: Sequence[str]) -> None:
+        rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {source}" for source in sources)
+        keys = named(self.track.levels)
+        row = self._row(
+            f"SELECT sum(n - 1), min(time), max(time), min(concat_ws(', ', {keys})) FROM (SELECT "
+            f"time, {keys}, count(*) AS n FROM ({rows}) GROUP BY time, {keys} HAVING n > 1)"
+        )
+        if row[0]:
+            said = {"what": row[3], "start": row[1], "until": row[2], "rows": int(row[0])}
+            note = "rows beyond the first of their time and keys; sums count them twice"
+            self.found.add(self.track, "duplicates", note=note, **said)
+
+    def _check_content(self) -> None:
+        """Compare the rows with the digest that was kept of them."""
+        scan(self.connection, self.table, "all")
+        with told(self.table.where, "reading"):
+            found = digest(self.connection, self.table, '"all"')
+        if found != self.table.state.digest:
+            self.found.add(self.track, "content", note=_ALTERED)
+
+    def _row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
+        with told(self.table.where, "reading"):
+            [row] = self.connection.execute(query, list(values)).fetchall()
+        return tuple(row)
+
+
+def _check_past(table: Table, track: Track, found: Findings) -> None:
+    """Find files that only the past needs and that are gone or cut."""
+    root, newest = folder(table), {Path(file) for file in table.files()}
+    for path, said in named_files(table).items():
+        file = root / path
+        size = file.stat().st_size if file.exists() else None
+        if file not in newest and said.version <= table.version and size != said.size:
+            what = "missing" if size is None else f"{size} bytes, not {said.size}"
+            note = f"{what}; as_of and restatements need it (version {said.version})"
+            found.add(track, "file", what=path, note=note)
