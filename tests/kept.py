@@ -13,6 +13,7 @@ import mgframe as mg
 from mgframe.archiving.spans import Read, read_again
 from mgframe.archiving.states import State
 from mgframe.archiving.storing import Kept, keep
+from mgframe.framing import with_meta
 
 #: The Monday morning on which the archive was kept last.
 NOW = pd.Timestamp(f"{UNTIL} 06:30", tz="UTC").as_unit("us")
@@ -38,6 +39,7 @@ def keep_frame(
         reads = read_again(state.reads, Read(*span, at), LAG, track.resolution)
         return replace(state, kind="sync", at=at, reads=reads, simulated=simulated)
 
+    frame = with_meta(frame.copy(), {"simulated": simulated})
     keep(archive.table(name), track, frame, span, after)
 
 

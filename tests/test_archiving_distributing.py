@@ -23,6 +23,7 @@ import mgframe as mg
 from mgframe.archiving import dask_frames, distributing, libraries
 from mgframe.archiving.spans import Read
 from mgframe.archiving.storing import keep
+from mgframe.framing import with_meta
 
 dask = pytest.importorskip("dask")
 
@@ -77,6 +78,7 @@ def put(archive: mg.Archive, rows: pd.DataFrame, span: Any, doubted: bool = Fals
         at = max(span[1], state.at or span[1])
         return replace(state, kind="sync", at=at, simulated=True, reads=(*kept, read))
 
+    rows = with_meta(rows, {"simulated": True})
     keep(archive.table("mail"), archive.named("mail"), rows, span, after)
 
 

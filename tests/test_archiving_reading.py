@@ -17,6 +17,7 @@ from mgframe.archiving.spans import Read, read_again
 from mgframe.archiving.states import State
 from mgframe.archiving.storing import Kept, keep
 from mgframe.errors import ArchiveError, FrameError, MgframeWarning, QueryError, gathered
+from mgframe.framing import with_meta
 
 DAY = pd.Timedelta(days=1)
 HOUR = pd.Timedelta(hours=1)
@@ -247,8 +248,9 @@ class Kept_:
             reads = read_again(state.reads, read, 72 * HOUR, "hour")
             return replace(state, kind="sync", at=at, simulated=True, reads=reads)
 
+        answer = with_meta(frame_of(rows), {"simulated": True})
         keep(
-            self.archive.table("hours"), self.archive.named("hours"), frame_of(rows), span,
+            self.archive.table("hours"), self.archive.named("hours"), answer, span,
             state_after,
         )  # fmt: skip
         self.rows |= {

@@ -237,10 +237,15 @@ def test_what_was_taken_does_not_keep_what_comes_after_it_from_its_turn() -> Non
              Read(MONDAY - 8 * day, MONDAY - day))  # fmt: skip
     first = next_step(track, State(reads=reads), MONDAY)
     assert first is not None
-    second = next_step(track, State(reads=reads), MONDAY, [first.span])
-    assert second is not None
-    assert (first.start, second.span) == (MONDAY - 60 * day, (MONDAY - day, MONDAY))
-    assert next_step(track, State(reads=reads), MONDAY, [first.span, second.span]) is None
+    assert first.span == (MONDAY - 60 * day, MONDAY - 9 * day)
+    doubted = next_step(track, State(reads=reads), MONDAY, [first.span])
+    assert doubted is not None
+    assert doubted.span == reads[0].span, "it is asked for alone"
+    last = next_step(track, State(reads=reads), MONDAY, [first.span, doubted.span])
+    assert last is not None
+    assert last.span == (MONDAY - day, MONDAY)
+    taken = [first.span, doubted.span, last.span]
+    assert next_step(track, State(reads=reads), MONDAY, taken) is None
 
 
 def test_final_buckets_are_never_asked_for_again() -> None:

@@ -12,12 +12,12 @@ import pandas as pd
 from mgframe.archiving.findings import Findings, Part
 from mgframe.archiving.libraries import told
 from mgframe.archiving.scanning import scan
-from mgframe.archiving.spans import Span, holding, united, within
+from mgframe.archiving.spans import Span, holding, within
 from mgframe.archiving.tables import period_of
 from mgframe.client import Client
 from mgframe.errors import MgframeError
-from mgframe.framing import is_simulated, kept_since
-from mgframe.planning import run
+from mgframe.framing import is_simulated, kept_since, resolution_of
+from mgframe.planning import Question, run
 from mgframe.progress import Watch
 from mgframe.timespan import bucket_ends, floor, shift
 from mgframe.vocabulary import COUNTS, RESOLUTIONS
@@ -47,25 +47,36 @@ def answered(
     since = floor(now - last, width)
     since = min(since, shift(floor(now, width), -2, width)) if width == "month" else since
     since = max(since, kept_since(track.resolution, now))
-    for start, until in within(_whole(_final(part), width), since, now):
+    for start, until in within(_whole(part.table.state.final, width), since, now):
         start = start if start == floor(start, width) else shift(floor(start, width), 1, width)
-        if start >= until:
-            continue
-        watch = Watch()
-        try:
-            frame = run(asking.question(client, start, until), watch)
-        except MgframeError as error:
-            found.add(track, "not compared", start=start, until=until, note=str(error)[:300])
-            continue
-        finally:
-            found.requests += watch.done
-        if is_simulated(frame) != bool(part.table.state.simulated):
-            note = "this client asks another account: one is simulated, the other is not"
-            found.add(track, "not compared", start=start, until=until, note=note)
-            return
-        kept, fresh = _sums(connection, part, [(start, until)], width), _of_frame(frame)
-        note = "Mailgun says otherwise now; import_frame or a new track takes its answer"
-        _compare(found, part, "api", (kept, fresh), width, width != track.resolution, note=note)
+        if start < until:
+            _ask(connection, part, asking.question(client, start, until), (start, until), found)
+
+
+def _ask(
+    connection: duckdb.DuckDBPyConnection,
+    part: Part,
+    question: Question,
+    span: Span,
+    found: Findings,
+) -> None:
+    """Ask for a span and compare; what cannot be compared is noted."""
+    said, watch = {"start": span[0], "until": span[1]}, Watch()
+    try:
+        frame = run(question, watch)
+    except MgframeError as error:
+        found.add(part.track, "not compared", note=str(error)[:300], **said)
+        return
+    finally:
+        found.requests += watch.done
+    if is_simulated(frame) != bool(part.table.state.simulated):
+        note = "this client asks another account: one is simulated, the other is not"
+        found.add(part.track, "not compared", note=note, **said)
+        return
+    width = resolution_of(frame)
+    sums = _sums(connection, part, [span], width), _of_frame(frame)
+    note = "Mailgun says otherwise now; import_frame or a new track takes its answer"
+    _compare(found, part, "api", sums, width, width != part.track.resolution, note=note)
 
 
 def between(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], found: Findings) -> None:
@@ -76,14 +87,14 @@ def between(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], found:
         width = max(one.track.resolution, other.track.resolution, key=RESOLUTIONS.index)
         spans = [
             span
-            for start, until in _whole(_final(one), width)
-            for span in within(_whole(_final(other), width), start, until)
+            for start, until in _whole(one.table.state.final, width)
+            for span in within(_whole(other.table.state.final, width), start, until)
         ]
         if not spans:
             continue
         sums = _sums(connection, one, spans, width), _sums(connection, other, spans, width)
-        coarser = one.track.resolution != other.track.resolution
         name = other.track.name
+        coarser = one.track.resolution != other.track.resolution
         _compare(found, one, "tracks", sums, width, coarser, what=name, note=f"{name} has another")
 
 
@@ -93,11 +104,6 @@ def _comparable(one: Part, other: Part) -> bool:
         getattr(a, name) == getattr(b, name) for name in ("api", "where", "regions", "subaccounts")
     )
     return same and a.api != "none" and {*a.levels, *b.levels} <= _PARTING
-
-
-def _final(part: Part) -> list[Span]:
-    reads = part.table.state.reads
-    return united(read.span for read in reads if read.at is None and not read.doubted)
 
 
 def _whole(spans: Iterable[Span], width: str) -> list[Span]:

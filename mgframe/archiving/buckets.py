@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from mgframe.archiving.spans import Span, without
+from mgframe.archiving.spans import Span, holding, without
 from mgframe.archiving.states import State
 from mgframe.archiving.tracks import Track
 from mgframe.errors import QueryError, suggestion, warn
@@ -141,7 +141,7 @@ def read_buckets(track: Track, state: State, asked: Asked) -> Buckets | None:
         whole = (starts >= start) & (bucket_ends(starts, width) <= until)
         starts, place = _without_edges(starts, place, np.asarray(whole))
         _warn_of_none(starts, width, start, until)
-    known = _inside(kept, state.known)
+    known = holding(kept, state.known) >= 0
     found = Buckets(width, starts, kept, place, known, until, width != track.resolution)
     _warn_of_gaps(track, without([(start, until)], state.covered))
     return found
@@ -227,12 +227,6 @@ def _warn_of_none(
             f"no {width} is complete between {start} and {until}; partial=True keeps "
             f"incomplete {width}s"
         )
-
-
-def _inside(times: pd.DatetimeIndex, spans: list[Span]) -> Booleans:
-    """Return which times lie in one of the spans, which are in order and do not touch."""
-    starts, ends = (pd.DatetimeIndex([span[i] for span in spans], tz="UTC") for i in (0, 1))
-    return np.asarray(starts.searchsorted(times, "right") > ends.searchsorted(times, "right"))
 
 
 def _warn_of_gaps(track: Track, gaps: list[Span]) -> None:

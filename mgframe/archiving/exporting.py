@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import tzinfo
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -122,9 +123,10 @@ def export(
         raise ArchiveError(track.nothing_kept)
     warn_of_sums(question, buckets)
     meta = meta_for(track, table, question, buckets)
+    # Without rows: the columns, where nothing else has them.
     empty = empty_frame(["time", *question.keys], question.counts, meta=meta)
     parts = frames_in_parts(track, table, question, buckets, _ROWS) if len(buckets.starts) else []
-    _write(target, [empty], parts, meta)
+    _write(target, chain([empty], parts), meta)
     return target
 
 
@@ -155,12 +157,7 @@ def refuse_existing(target: Path, otherwise: str) -> None:
         )
 
 
-def _write(
-    target: Path,
-    first: list[pd.DataFrame],
-    parts: Iterable[pd.DataFrame],
-    meta: dict[str, Any],
-) -> None:
+def _write(target: Path, parts: Iterable[pd.DataFrame], meta: dict[str, Any]) -> None:
     """Write parts to files of their own, and those in their order to one."""
     with (
         tempfile.TemporaryDirectory(prefix=".export-", dir=target.resolve().parent) as folder,
@@ -169,7 +166,7 @@ def _write(
         told(visible(str(target)), "exporting"),
     ):
         connection.execute(f"SET temp_directory = {listed([folder])}")
-        files = [_staged(connection, part, folder) for part in _chained(first, parts)]
+        files = [_staged(connection, part, folder) for part in parts]
         source = f"read_parquet([{listed(files)}])"
         if target.suffix.lower() == ".csv":
             _copy(connection, _as_text(source, meta), fresh, "FORMAT csv, HEADER true")
@@ -177,11 +174,6 @@ def _write(
             said = _metadata(meta)
             form = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{said}}}"
             _copy(connection, f"SELECT * FROM {source}", fresh, form)
-
-
-def _chained(first: list[pd.DataFrame], parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    yield from first  # without rows: the columns, where nothing else has them
-    yield from parts
 
 
 def _staged(connection: duckdb.DuckDBPyConnection, part: pd.DataFrame, folder: str) -> str:

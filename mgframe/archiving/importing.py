@@ -84,7 +84,8 @@ def import_frame(
         then filled by imports alone.
     frame : DataFrame
         A frame of counts by hours, days or months of UTC; :func:`mgframe.as_frame` makes one of a
-        table. It is taken as all there is of its buckets: a key without a row was 0.
+        table. It is taken as all there is of its buckets: a key without a row was 0, until another
+        import has one.
     overwrite : bool, default False
         Replace what is kept of the frame's buckets and counts: a 0 takes the place of a count, and
         a key that the frame has no row of becomes 0 there. Otherwise only what is unknown is filled
@@ -125,7 +126,7 @@ def import_frame(
     """
     archive.refuse_past()
     read_name(name)
-    width, simulated = _check(frame), is_simulated(frame)
+    width = _check(frame)
     at = _clock(archive, name, frame, until)
     spans = _spans(frame, width, min(complete_until(frame, until), floor(at, width)))
     track = _track_for(archive, name, frame, width)
@@ -135,17 +136,15 @@ def import_frame(
     closed = spans if track.api == "none" else _closed(track, rows, spans, at)
 
     def state_after(state: State, kept: Kept) -> State:
-        state.refuse_mixture(table.where, simulated)
         return replace(
             state,
             kind="import",
             at=at if state.at is None else max(state.at + _A_SECOND, at),
-            simulated=simulated,
+            simulated=is_simulated(frame),
             reads=_reads(track, state, closed, _told_at(rows) or at, overwrite),
             facts={SYNCED: state.synced_at and json_time(state.synced_at), **state.facts},
         )
 
-    table.state.refuse_mixture(table.where, simulated)
     whole = (spans[0][0], spans[-1][1])
     mode: Mode = "outright" if overwrite else "filling"
     kept = keep(table, track, rows, whole, state_after, mode=mode)

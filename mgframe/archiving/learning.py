@@ -193,7 +193,6 @@ class _Buckets:
     ) -> _Buckets:
         """Leave out buckets that were old or final when they were first read, or still move."""
         begun = [(span, commit) for commit in made for span in _begun(commit)]
-        final = [read.span for read in state.reads if read.at is None and not read.doubted]
         imports = [commit.version for commit in made if commit.state.kind == "import"]
         moments = {c.version: c.state.at for c in made if c.state.at is not None}
         flows = flows[flows["version"].isin(list(moments))]
@@ -201,7 +200,7 @@ class _Buckets:
         times = pd.DatetimeIndex(flows["time"])
         at = holding(times, [span for span, _ in begun])
         unseen = flows["time"].isin(_changed_unseen(flows, made))
-        inside = (at >= 0) & (holding(times, final) >= 0) & ~(imported | unseen).to_numpy()
+        inside = (at >= 0) & (holding(times, state.final) >= 0) & ~(imported | unseen).to_numpy()
         rows, at = flows[inside], at[inside]
         firsts = pd.DatetimeIndex([c.state.at for _, c in begun], tz="UTC").as_unit("us")
         ends = bucket_ends(pd.DatetimeIndex(rows["time"]), resolution)

@@ -17,13 +17,38 @@ from mgframe.errors import ArchiveError, ConfigurationError
 if TYPE_CHECKING:
     import duckdb
 
-_FULL = ("No space left", "os error 28)", "Errno 28]", "os error 122)", "os error 27)")
-_CLOSED = ("Permission denied", "Read-only file system", "os error 13", "os error 30")
+#: Signs in a library's words, and what to do then; "{first}" is its first line.
+_ADVICE = (
+    (
+        ("No space left", "os error 28)", "Errno 28]", "os error 122)", "os error 27)"),
+        "{where}: no space is left for {doing}; nothing that was kept is lost. Free some space and "
+        "run it again (compact() removes what an interrupted write left behind)",
+    ),
+    (
+        ("Permission denied", "Read-only file system", "os error 13", "os error 30"),
+        "{where}: {doing} is not allowed ({first}); nothing was changed. The folder must be "
+        "writable for sync, and readable for everything else",
+    ),
+    (
+        ("minimum reader version", "minimum writer version", "table features", "Unsupported:"),
+        "{where} was written in a newer table format ({first}); nothing was changed. "
+        "pip install -U 'mgframe[archive]'",
+    ),
+    (
+        ("Out of Memory",),
+        "{where}: {doing} takes more memory than an archive allows itself ({first}); nothing was "
+        "changed. Ask for a shorter window, fewer keys in by=, or longer buckets",
+    ),
+)
+_DAMAGED = (
+    "{where}: {doing} failed, a file is damaged or missing ({first}); nothing was changed. "
+    "verify() names what is damaged; take that file from a copy of the archive, or read around it "
+    "with start= and end="
+)
 _REMOTE = re.compile(r"Generic \w+ error|Unknown scheme")
 #: What an address may hold that opens it, and what a terminal's colours look like.
 _SECRET = re.compile(r"(?i)\b(sig|signature|token|x-amz-\w+)=[^&\s]+")
 _PAINT = re.compile(r"\x1b\[\d*m|↳")
-_NEWER = ("minimum reader version", "minimum writer version", "table features", "Unsupported:")
 
 
 def library(name: str, *, extra: str = "archive") -> ModuleType:
@@ -77,37 +102,16 @@ def _is_theirs(error: Exception) -> bool:
 
 def _said(where: str, doing: str, text: str) -> str:
     first = text.strip().split("\n")[0][:300]
-    if any(sign in text for sign in _FULL):
-        return (
-            f"{where}: no space is left for {doing}; nothing that was kept is lost. Free some "
-            "space and run it again (compact() removes what an interrupted write left behind)"
-        )
-    if any(sign in text for sign in _CLOSED):
-        return (
-            f"{where}: {doing} is not allowed ({first}); nothing was changed. The folder must be "
-            "writable for sync, and readable for everything else"
-        )
-    if any(sign in text for sign in _NEWER):
-        return (
-            f"{where} was written in a newer table format ({first}); nothing was changed. "
-            "pip install -U 'mgframe[archive]'"
-        )
-    if "Out of Memory" in text:
-        return (
-            f"{where}: {doing} takes more memory than an archive allows itself ({first}); nothing "
-            "was changed. Ask for a shorter window, fewer keys in by=, or longer buckets"
-        )
+    for signs, advice in _ADVICE:
+        if any(sign in text for sign in signs):
+            return advice.format(where=where, doing=doing, first=first)
     if _REMOTE.search(text):
         return (
             f"{where}: the object store refused {doing} or cannot be reached ({_why(text)}); "
             "nothing was changed. Check the address, and storage_options= or the environment: "
             "key, region, endpoint"
         )
-    return (
-        f"{where}: {doing} failed, a file is damaged or missing ({first}); nothing was changed. "
-        "verify() names what is damaged; take that file from a copy of the archive, or read around "
-        "it with start= and end="
-    )
+    return _DAMAGED.format(where=where, doing=doing, first=first)
 
 
 def _why(text: str) -> str:

@@ -102,7 +102,7 @@ def _plain(answer: Any) -> pd.DataFrame:
     table: pd.DataFrame = answer.df()
     whole = [
         name
-        for name, kind in zip(answer.columns, answer.types, strict=True)
+        for name, kind in zip(table.columns, answer.types, strict=True)
         if str(kind).endswith(_WHOLE) and not (table[name].abs() > _EXACT).any()
     ]
     return table.astype(dict.fromkeys(whole, "Int64"))

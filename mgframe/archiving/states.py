@@ -45,6 +45,11 @@ class State:
         return united(read.span for read in self.reads)
 
     @property
+    def final(self) -> list[Span]:
+        """The spans whose counts do not change any more."""
+        return united(read.span for read in self.reads if read.at is None)
+
+    @property
     def known(self) -> list[Span]:
         """The spans in which what has no row is 0: those that were read without doubt."""
         return without(self.covered, [read.span for read in self.reads if read.doubted])

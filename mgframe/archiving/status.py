@@ -114,7 +114,7 @@ def _now(when: pd.Timestamp | None, states: Sequence[State]) -> pd.Timestamp:
     if when is not None:
         return when
     known = [state.at for state in states if state.at is not None]
-    if any(state.simulated for state in states) and known:
+    if known and all(state.simulated for state in states if state.at is not None):
         return max(known)
     clock = pd.Timestamp.now("UTC").as_unit("us").floor("s")
     return max([clock, *known])

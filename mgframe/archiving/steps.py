@@ -101,7 +101,11 @@ def next_step(
     if not spans:
         return None
     start, until = spans[0]
-    buckets = min(_buckets(track, state), size(track, spans[:1]) + 1)
+    # What is doubted is asked for alone: a domain that is gone for good would leave all that is
+    # asked in the same question in doubt, and each new bucket with it.
+    edges = [edge for read in state.reads if read.doubted for edge in read.span]
+    until = min([until, *(edge for edge in edges if edge > start)])
+    buckets = min(_buckets(track, state), size(track, [(start, until)]) + 1)
     last = min(until, shift(start, buckets, track.resolution))
     return Step(track, start, last, forgotten_at(start, track.resolution))
 

@@ -16,7 +16,7 @@ from mgframe.archiving.states import State
 from mgframe.archiving.tables import PARTS, Conflict, Table, opened, period_of
 from mgframe.archiving.tracks import ADDRESS, Track
 from mgframe.errors import ArchiveError
-from mgframe.framing import key_levels
+from mgframe.framing import is_simulated, key_levels
 from mgframe.vocabulary import in_order
 
 if TYPE_CHECKING:
@@ -78,10 +78,12 @@ def keep(
     Stale
         The table holds a later answer than this one.
     ArchiveError
-        It cannot be read or written, or others keep committing first.
+        It cannot be read or written, it is simulated and the frame is live or the other way around,
+        or others keep committing first.
     """
     coming = _Coming(track, _rows(frame, span), [str(n) for n in frame.columns], span, mode)
     for _ in range(_TRIES):
+        table.state.refuse_mixture(table.where, is_simulated(frame))
         later = [r.span for r in _within(table, span) if r.at and at is not None and at < r.at]
         if later:
             raise Stale(

@@ -72,8 +72,8 @@ def sync(
     QueryError
         There is no such track, or nothing to sync; or the archive is of the past.
     ArchiveError
-        The clock cannot be right, the archive holds another kind of account (simulated or live), or
-        it cannot be written.
+        The clock cannot be right, a track holds another kind of account (simulated or live), or
+        the archive cannot be written.
     MgframeError
         Every track failed; the first error. What was complete before is kept.
 
@@ -207,7 +207,6 @@ class _Run:
         table = self._table
         assert table is not None
         read = _read_of(step, frame, _now(self._client))
-        table.state.refuse_mixture(table.where, is_simulated(frame))
         if read.until <= read.start:  # none of it was complete when the server answered
             return
         outcome = self._outcome
@@ -266,7 +265,7 @@ class _Run:
         after = state
         if state.at is not None:
             after = learnt(state, self._table, self._track, state.at)
-        if not self._taken:
+        if not self._outcome.steps:
             after = replace(after, kind="sync", said=self._said(self._outcome))
         if after != state:
             self._table.note(after)

@@ -89,15 +89,16 @@ class Table:
 
         A commit by another program has no state: the one before it holds.
         """
-        asked, seen = 1, 0
+        asked, seen, last = 1, 0, self.version + 1
         while True:
             with told(self.where, "reading"):
                 commits = self.delta.history(asked)
-            # It tells of the newest commits and counts from the open version: its numbers are
-            # wrong where another process went on. So each state holds its own.
+            # It tells of the newest commits and counts from the open version: where another process
+            # went on its numbers are wrong, and commits come again. So each state holds its own.
             for said in [json.loads(c[_STATE]) for c in commits[seen:] if _STATE in c]:
-                if said["version"] <= self.version:
-                    yield said["version"], State.from_json(said["state"])
+                if said["version"] < last:
+                    last = said["version"]
+                    yield last, State.from_json(said["state"])
             if len(commits) < asked:
                 return
             seen, asked = len(commits), asked * 8

@@ -32,7 +32,7 @@ _COLUMN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 #: Columns of a table that are no counts.
 _TAKEN: Final = frozenset({"time", "period", "known", "version", *KEYS})
 #: An address, also one with a quoted part, a full-width sign, or written for a link.
-ADDRESS: Final = re.compile(r"(?i)(?:\"[^\"]*\"|[^\s@＠<>]+?)(?:@|＠|%40)[^\s@<>\"']+")
+ADDRESS: Final = re.compile(r"(?i)(?:\"[^\"]{0,320}\"|[^\s@＠<>]{1,320}?)(?:@|＠|%40)[^\s@<>\"']+")
 
 
 @dataclass(frozen=True)
