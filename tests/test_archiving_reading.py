@@ -539,6 +539,8 @@ def test_sql_reads_the_tracks(synced: mg.Archive) -> None:
     assert table["delivered"].tolist() == frame["delivered"].tolist()
     assert table["delivered"].dtype == "Int64"
     assert str(table["day"].dt.tz) == "UTC"
+    twice = synced.sql("SELECT 1 AS n, 2 AS N, NULL::BIGINT AS n")
+    assert twice.dtypes.astype(str).tolist() == ["Int64"] * 3
     joined = synced.sql("SELECT count(*) AS n FROM DAYS AS d JOIN Tags AS t USING (time, domain)")
     assert joined["n"].item() > 0
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,27 @@ def test_a_change_has_both_values_when_it_was_read_and_the_age_of_its_bucket(
     assert [str(found[name].dtype) for name in ("time", "read_at", "before", "age")] == [
         "datetime64[us, UTC]", "datetime64[us, UTC]", "Int64", "float64",
     ]  # fmt: skip
+
+
+def test_a_commit_that_comes_while_versions_are_read_repeats_none(
+    told: mg.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = told.table("hours")
+    before = [version for version, _ in table.history()]
+    history = type(table.delta).history
+    came: list[int] = []
+
+    def overtaken(delta: Any, limit: int | None = None) -> Any:
+        said = history(delta, limit)
+        if not came:
+            came.append(1)
+            other = told.table("hours")
+            other.note(replace(other.state, kind="sync"))
+        return said
+
+    monkeypatch.setattr(type(table.delta), "history", overtaken)
+    assert [version for version, _ in table.history()] == before
+    assert len(before) > 1
 
 
 def test_what_was_read_once_has_not_changed(archive: mg.Archive) -> None:

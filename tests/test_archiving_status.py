@@ -307,6 +307,11 @@ def test_a_simulated_archives_now_is_its_last_sync(kept: mg.Archive) -> None:
     assert is_simulated(kept.status().table)
 
 
+def test_beside_a_live_track_now_is_the_machines_clock(kept: mg.Archive) -> None:
+    put(kept, "hours", simulated=False)
+    assert abs(kept.status().now - pd.Timestamp.now("UTC")) < timedelta(minutes=5)
+
+
 def test_a_live_archives_now_is_the_machines_clock(kept: mg.Archive) -> None:
     for name in kept.tracks:
         put(kept, name, simulated=False)
@@ -322,6 +327,14 @@ def test_a_clock_that_went_back_does_not_turn_back_what_is_known(kept: mg.Archiv
     put(kept, "days", simulated=False, at=future)
     put(kept, "hours", simulated=False)
     assert kept.status().now == future
+
+
+def test_a_later_sync_that_found_nothing_new_is_not_told_of_in_the_past(kept: mg.Archive) -> None:
+    before, table = kept.status("days").table["synced"][0], kept.table("days")
+    later = {**table.state.said, "started": (NOW + 3 * DAY).isoformat()}
+    table.note(replace(table.state, said=later))
+    assert kept.status("days").table["synced"][0] == NOW + 3 * DAY
+    assert kept.as_of(NOW).status("days").table["synced"][0] == before
 
 
 def test_the_past_is_told_as_it_was(kept: mg.Archive, serving: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,12 @@ def test_new_counts_get_a_column_and_are_unknown_before(archive: mg.Archive) -> 
 )
 def test_no_spelling_of_an_address_is_stored(tag: str) -> None:
     assert ADDRESS.sub("(address)", f"to {tag} now") == "to (address) now"
+
+
+def test_a_long_text_without_spaces_is_searched_in_no_time() -> None:
+    started = time.process_time()
+    assert ADDRESS.sub("(address)", "a" * 100_000) == "a" * 100_000
+    assert time.process_time() - started < 10
 
 
 def test_an_address_in_a_key_is_never_stored(archive: mg.Archive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -326,6 +327,94 @@ def test_an_answer_that_lost_a_domain_loses_nothing(
     )
     assert not archive.table("days").state.reads[-1].doubted
     assert len(rows_of(archive, "days").xs(gone, level="domain")) == 16
+
+
+def test_a_domain_that_is_gone_for_good_leaves_no_new_day_in_doubt(
+    archive: mg.Archive, serving: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _ = serving(Model(seed=3, domains=2, days=90, now=NOW))
+    client = mg.Client("key-simulated", base_url=server.url, clock=lambda: server.model.now)
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync(client=client)
+    gone = rows_of(archive, "days").index.unique("domain")[0]
+    fetched = syncing.run
+
+    def without_it(*asked: Any) -> pd.DataFrame:
+        return fetched(*asked).drop(gone, level="domain", errors="ignore")
+
+    monkeypatch.setattr(syncing, "run", without_it)
+    for day in range(1, 15):
+        server.advance(NOW + day * timedelta(days=1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mg.MgframeWarning)
+            archive.sync(client=client)
+        [doubted] = [read for read in archive.table("days").state.reads if read.doubted]
+        assert doubted.until <= pd.Timestamp("2026-11-17", tz="UTC")
+    totals = archive.frame("days", by="account", start="2026-11-17")["delivered"]
+    assert (len(totals), totals.isna().sum()) == (13, 0)
+    del server.requests[:]
+    assert archive.sync(client=client).ok
+    assert server.requests == [], "what may be gone for good is asked for from week to week"
+
+
+def test_a_good_sync_that_keeps_nothing_ends_an_earlier_failure(
+    archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, client = serving(models(NOW))
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    server.faults.append(Fault("truncated", times=1, path="metrics"))
+    with pytest.raises(mg.ResponseError):
+        archive.sync(client=client)
+    fetched = syncing.run
+
+    def early(*asked: Any) -> pd.DataFrame:
+        frame = fetched(*asked)
+        frame.attrs["mgframe"]["complete_until"] = "2026-11-01T00:00:00Z"
+        return frame
+
+    monkeypatch.setattr(syncing, "run", early)
+    assert archive.sync(client=client).ok
+    assert archive.status().table["result"].tolist() == ["fine"]
+
+
+def test_a_killed_sync_is_told_as_unfinished_until_the_next_one(
+    archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client = serving(models(NOW))
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    monkeypatch.setattr("mgframe.archiving.steps.ROWS_A_STEP", 1)
+    fetched, done = syncing.run, []
+
+    def killed(*asked: Any) -> pd.DataFrame:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(asked)
+        return fetched(*asked)
+
+    monkeypatch.setattr(syncing, "run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        archive.sync(client=client)
+    assert archive.status().table["result"].tolist() == ["unfinished"]
+    monkeypatch.setattr(syncing, "run", fetched)
+    archive.sync(client=client)
+    assert archive.status().table["result"].tolist() == ["fine"]
+
+
+def test_an_account_that_comes_in_between_joins_no_other_kind(
+    archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    fetched = syncing.run
+
+    def overtaken(*asked: Any) -> pd.DataFrame:
+        table = archive.table("days")
+        table.note(replace(table.state, simulated=False))
+        return fetched(*asked)
+
+    monkeypatch.setattr(syncing, "run", overtaken)
+    with pytest.raises(mg.ArchiveError, match=r"keeps a live account.*of a simulated one"):
+        archive.sync(client=serving(models(NOW))[1])
+    assert rows_of(archive, "days").empty
 
 
 def test_invented_numbers_never_join_real_ones(

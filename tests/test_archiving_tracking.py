@@ -237,3 +237,27 @@ def test_an_archive_that_lost_its_catalogue_is_told_from_none(archive: mg.Archiv
     for ask in (lambda: archive.tracks, lambda: archive.track("hours"), archive.verify):
         with pytest.raises(mg.ArchiveError, match=r"holds days but no catalogue.*from a copy"):
             ask()
+
+
+def test_a_table_that_lost_its_log_is_never_made_anew(archive: mg.Archive, demo: mg.Client) -> None:
+    archive.track("days", "delivered", by="domain", start="2026-11-01")
+    archive.sync(client=demo)
+    folder = Path(archive.place.root)
+    shutil.rmtree(folder / "days" / "_delta_log")
+    with pytest.raises(mg.ArchiveError, match="days"):
+        archive.track("days", "delivered", by="domain", start="2026-11-01")
+    shutil.copytree(folder / "days", folder / "more")
+    with pytest.raises(mg.ArchiveError, match="more holds files of a table but not its _delta_log"):
+        archive.track("more", "delivered", by="domain")
+    assert "more" not in archive.tracks
+    assert list(folder.glob("days/period=*/*.parquet"))
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(
+    archive: mg.Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.track("days", by="domain")
+    monkeypatch.setattr("mgframe.archiving.stores.os.access", lambda *_: False)
+    for ask in (archive.status, archive.verify, lambda: archive.frame("days")):
+        with pytest.raises(mg.ArchiveError, match=r"not allowed \(Permission denied\)"):
+            ask()

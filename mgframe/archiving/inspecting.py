@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
+
 from mgframe.archiving.digesting import digest
 from mgframe.archiving.findings import Findings
 from mgframe.archiving.libraries import database, told
@@ -105,7 +107,7 @@ class _Inspection:
         )
         self.found.read(row[0])
         if row[1]:
-            said = {"start": row[2], "until": row[3], "rows": row[1]}
+            said = {"start": _moment(row[2]), "until": _moment(row[3]), "rows": row[1]}
             note = f"rows that do not belong to {period}"
             self.found.add(track, "period", what=what, note=note, **said)
         for count, rows in zip(counts, row[4::2], strict=False):
@@ -135,9 +137,9 @@ class _Inspection:
             f"time, {keys}, count(*) AS n FROM ({rows}) GROUP BY time, {keys} HAVING n > 1)"
         )
         if row[0]:
-            said = {"what": row[3], "start": row[1], "until": row[2], "rows": int(row[0])}
+            said = {"start": _moment(row[1]), "until": _moment(row[2]), "rows": int(row[0])}
             note = "rows beyond the first of their time and keys; sums count them twice"
-            self.found.add(self.track, "duplicates", note=note, **said)
+            self.found.add(self.track, "duplicates", what=row[3], note=note, **said)
 
     def _check_content(self) -> None:
         """Compare the rows with the digest that was kept of them."""
@@ -151,6 +153,12 @@ class _Inspection:
         with told(self.table.where, "reading"):
             [row] = self.connection.execute(query, list(values)).fetchall()
         return tuple(row)
+
+
+def _moment(value: Any) -> pd.Timestamp:
+    """Return a time that was read, NaT where damage made it one that no clock shows."""
+    moment: pd.Timestamp = pd.to_datetime(value, utc=True, errors="coerce")
+    return moment
 
 
 def _check_past(table: Table, track: Track, found: Findings) -> None:

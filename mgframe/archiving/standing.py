@@ -103,6 +103,8 @@ class Standing:
             return "imported" if self.state.reads else "empty"
         if not self.state.said:
             return "never synced"
+        if self.state.said.get("unfinished"):  # it was killed, or goes on just now
+            return "unfinished"
         return "failed" if self.state.said.get("error") else "fine"
 
     @property

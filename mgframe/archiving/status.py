@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgframe.archiving.spans import moment
 from mgframe.archiving.standing import Extent, Standing
 from mgframe.archiving.states import State
 from mgframe.archiving.statuses import Status
@@ -84,11 +85,20 @@ def _standing(archive: Store, track: Track) -> Standing:
     epoch = pd.Timestamp(0, tz="UTC")
     try:
         table = archive.table_of(track)
-        return Standing(track, table.state, _extent(table), epoch)
+        return Standing(track, _as_told(table, archive.when), _extent(table), epoch)
     except NotYet:
         return Standing(track, State(), Extent(), epoch)
     except ArchiveError as error:
         return Standing(track, State(), Extent(rows=None), epoch, str(error))
+
+
+def _as_told(table: Table, when: pd.Timestamp | None) -> State:
+    """Return a version's state; a sync after `when` that found nothing new is not told of."""
+    if when is None:
+        return table.state
+    said = (state.said for _, state in table.history())
+    known = (one for one in said if "started" not in one or moment(one["started"]) <= when)
+    return replace(table.state, said=next(known, {}))
 
 
 def _extent(table: Table) -> Extent:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mgframe.archiving.libraries import told
 from mgframe.archiving.places import CATALOGUE, Place, read_name, read_place
 from mgframe.archiving.states import State
 from mgframe.archiving.tables import Conflict, Table, created, exists, opened
@@ -46,6 +47,7 @@ class Store:
     @property
     def is_begun(self) -> bool:
         """Whether there is an archive at the place; one that lost its catalogue is an error."""
+        self._refuse_closed()
         if exists(self.place, CATALOGUE):
             return True
         self._refuse_lost()
@@ -151,13 +153,14 @@ class Store:
             known = catalogue.state.facts
             if track.name in known:
                 _refuse_change(Track.from_json(track.name, known[track.name]), track)
+                self.table_of(track)
+                return
             self._refuse_file(track)
             if exists(self.place, track.name):
                 _refuse_foreign_table(track, opened(self.place, track.name))
             else:
+                self._refuse_without_log(track)
                 created(self.place, track.name, track.levels, [], State())
-            if track.name in known:
-                return
             facts = {**known, track.name: track.to_json()}
             try:
                 catalogue.note(replace(catalogue.state, facts=facts))
@@ -196,6 +199,22 @@ class Store:
             raise ArchiveError(
                 f"{self.place} holds {', '.join(tables[:5])} but no {CATALOGUE}, which says what "
                 f"they are; take the folder {CATALOGUE} from a copy of the archive"
+            )
+
+    def _refuse_closed(self) -> None:
+        """Refuse a folder that may not be read: it would pass for one without tracks."""
+        root = self.place.root
+        if self.place.is_local and Path(root).is_dir() and not os.access(root, os.R_OK | os.X_OK):
+            with told(str(self.place), "reading"):
+                raise PermissionError("Permission denied")
+
+    def _refuse_without_log(self, track: Track) -> None:
+        """Refuse a folder whose log was lost: an empty table over it would let its files go."""
+        folder = Path(self.place.table(track.name))
+        if self.place.is_local and next(folder.glob("period=*"), None) is not None:
+            raise ArchiveError(
+                f"{self.place}/{track.name} holds files of a table but not its _delta_log; take "
+                "that from a copy of the archive, or another name for the track"
             )
 
     def _refuse_file(self, track: Track) -> None:

@@ -223,7 +223,7 @@ class _Run:
         assert read.at is not None
         lag = lag_hours(state.lags)
         buckets = max(1, size(self._track, [read.span]))
-        return replace(
+        after = replace(
             state,
             kind="sync",
             at=read.at if state.at is None else max(state.at, read.at),
@@ -234,8 +234,10 @@ class _Run:
                 "rows_a_bucket": round(len(frame) / buckets, 2),
                 SYNCED: json_time(max(read.at, state.synced_at or read.at)),
             },
-            said=self._said(outcome),
         )
+        taken = [*self._taken, read.span]
+        more = next_step(self._track, after, self._started, taken) is not None
+        return replace(after, said={**self._said(outcome), "unfinished": more})
 
     def _said(self, outcome: Outcome) -> dict[str, Any]:
         """Return the sync in plain JSON, as it is kept beside the numbers."""
@@ -265,7 +267,7 @@ class _Run:
         after = state
         if state.at is not None:
             after = learnt(state, self._table, self._track, state.at)
-        if not self._outcome.steps:
+        if not self._outcome.steps or state.said.get("unfinished"):
             after = replace(after, kind="sync", said=self._said(self._outcome))
         if after != state:
             self._table.note(after)
