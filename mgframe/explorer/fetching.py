@@ -44,7 +44,10 @@ class Fetch:
     ) -> None:
         self._question, self._done = question, done
         self._watch = Watch(told)
-        self._thread = threading.Thread(target=self._run, name="mgframe-explorer", daemon=True)
+        # Python ends without waiting for a request, which may take a minute. A read is short, and
+        # waited for: the library it is inside of must not be torn down under it.
+        asks = bool(question.calls)
+        self._thread = threading.Thread(target=self._run, name="mgframe-explorer", daemon=asks)
 
     def start(self) -> None:
         """Begin; this returns at once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -121,3 +123,13 @@ def test_one_source_at_a_time(kept: mg.Archive) -> None:
 def test_an_empty_archive_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="there is no archive at"):
         mg.explore(archive=mg.Archive(tmp_path / "mail"))
+
+
+def test_a_script_that_ends_while_an_archive_is_read_ends_well(kept: mg.Archive) -> None:
+    code = "import sys, mgframe as mg; print(mg.explore(archive=mg.Archive(sys.argv[1])))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, kept.place.root],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "Explorer(still fetching)\n"

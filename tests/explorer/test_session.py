@@ -14,6 +14,7 @@ from mgframe.explorer import account as accounts
 from mgframe.explorer import fetching
 from mgframe.explorer import session as sessions
 from mgframe.explorer.exploring import Explorer
+from mgframe.planning import Question
 from mgframe.simulator import Fault, Model
 from mgframe.sourcing import source_of
 
@@ -162,7 +163,8 @@ def test_what_comes_after_a_cancel_is_not_delivered(account, monkeypatch):
     _, explorer = account
     go, came = threading.Event(), []
     monkeypatch.setattr(fetching, "run", lambda *_: go.wait(5) and explorer.frame)
-    fetch = fetching.Fetch(None, came.append, lambda done, total: None)
+    asked = Question(None, (), lambda *_: explorer.frame)
+    fetch = fetching.Fetch(asked, came.append, lambda done, total: None)
     fetch.start()
     fetch.cancel()
     go.set()
@@ -173,7 +175,8 @@ def test_what_comes_after_a_cancel_is_not_delivered(account, monkeypatch):
 def test_what_comes_of_a_fetch_whose_place_was_taken_is_thrown_away(account):
     _, explorer = account
     session, before = explorer.session, explorer.session.sight
-    stale = fetching.Fetch(None, lambda outcome: None, lambda done, total: None)
+    asked = Question(None, (), lambda *_: explorer.frame)
+    stale = fetching.Fetch(asked, lambda outcome: None, lambda done, total: None)
     session.asked = replace(session.choice, window="14d")
     request = session.account.request(session.asked)
     session._arrived(stale, request, fetching.Outcome(explorer.frame))
