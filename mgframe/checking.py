@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 from pandas.api.types import is_integer_dtype, is_string_dtype
 
-from mgframe.errors import FrameError, suggestion
+from mgframe.errors import FrameError, suggestion, type_said
 from mgframe.framing import row_text
 from mgframe.vocabulary import AGE_LEVELS, KEYS, TIME_LEVELS
 
@@ -46,7 +46,7 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     mg.as_frame(df, ...) makes a frame of a table.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise FrameError(f"a frame of counts was expected, got {type(frame).__name__}")
+        raise FrameError(f"a frame of counts was expected, got {type_said(frame)}")
     faults = [*_index_faults(frame), *_column_faults(frame)]
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)

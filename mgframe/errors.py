@@ -142,6 +142,13 @@ def suggestion(name: object, choices: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def type_said(value: object, *, archive: str = "archive.frame(...) gives a frame of it") -> str:
+    """Return the type of a value that is no frame; of an archive also what to do with it."""
+    name = type(value).__name__
+    # By its name: the archive stands below all that refuses it, and is loaded where it is used.
+    return f"{name} ({archive})" if name == "Archive" else name
+
+
 _GATHERED: ContextVar[list[str] | None] = ContextVar("gathered", default=None)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mgframe.errors import FrameError, suggestion, warn
+from mgframe.errors import FrameError, suggestion, type_said, warn
 from mgframe.timespan import Moment, floor, read_moment
 from mgframe.vocabulary import AGE_LEVELS, COUNTS, RETENTION_DAYS, TIME_LEVELS, in_order
 
@@ -87,7 +87,7 @@ def require_frame(frame: object) -> None:
     """Raise :class:`FrameError` for what is no frame and no column of one."""
     if not isinstance(frame, (pd.DataFrame, pd.Series)):
         raise FrameError(
-            f"a frame of counts was expected, got {type(frame).__name__}; fetch one, such as "
+            f"a frame of counts was expected, got {type_said(frame)}; fetch one, such as "
             "mg.metrics(by='domain', last='30d'), or make one of a table with mg.as_frame(df, ...)"
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -10,7 +12,7 @@ import pytest
 from kept import NOW, PAIR, archive_of, by_keys, keep_frame, spoken
 
 import mgframe as mg
-from mgframe.errors import ArchiveError, ConfigurationError, QueryError
+from mgframe.errors import ArchiveError, ConfigurationError, FrameError, QueryError
 from mgframe.filtering import is_not
 from mgframe.planning import run
 from mgframe.sourcing import FromArchive, FromMailgun, source_of
@@ -28,6 +30,21 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> mg.Archive:
 def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MAILGUN_API_KEY", "MG_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+
+
+def test_an_archive_in_the_place_of_a_frame_is_told_where_it_belongs(tmp_path: Path) -> None:
+    archive: Any = mg.Archive(tmp_path / "mail")
+    here = re.escape("got Archive (give it as archive=)")
+    with pytest.raises(QueryError, match=here):
+        mg.report(archive, tmp_path / "weekly.md")
+    with pytest.raises(QueryError, match=here):
+        mg.explore(archive)
+    for frames in (archive, [archive]):
+        with pytest.raises(QueryError, match=re.escape("(mg.investigate(archive=...) takes it)")):
+            mg.investigate(frames)
+    for refuses in (mg.check_frame, mg.rates):
+        with pytest.raises(FrameError, match=re.escape("got Archive (archive.frame(...) gives")):
+            refuses(archive)
 
 
 def test_a_question_to_an_archive_has_no_calls_and_gives_what_was_kept(kept: mg.Archive) -> None:

@@ -12,7 +12,7 @@ from mgframe.analysis.cubes import ALONE, Table
 from mgframe.analysis.slices import Account
 from mgframe.analysis.spans import read_days
 from mgframe.dividing import Floats
-from mgframe.errors import FrameError, QueryError
+from mgframe.errors import FrameError, QueryError, type_said
 from mgframe.framing import complete_until, key_levels, meta_of, resolution_of, time_level, times_of
 from mgframe.periods import resample
 from mgframe.summing import Booleans, refuse_repeated_rows
@@ -68,12 +68,12 @@ def frames_listed(frames: object) -> list[pd.DataFrame]:
         return [frames]
     listed = list(frames.values()) if isinstance(frames, Mapping) else frames
     if not isinstance(listed, Sequence) or isinstance(listed, str) or not listed:
-        raise QueryError(f"frames={type(frames).__name__} must be a frame of counts or several")
+        said = type_said(frames, archive="mg.investigate(archive=...) takes it")
+        raise QueryError(f"frames={said} must be a frame of counts or several")
     for frame in listed:
         if not isinstance(frame, pd.DataFrame):
-            raise QueryError(
-                f"frames= holds a {type(frame).__name__}; it takes frames of counts with {_PAIRS}"
-            )
+            said = type_said(frame, archive="mg.investigate(archive=...) takes it")
+            raise QueryError(f"frames= holds a {said}; it takes frames of counts with {_PAIRS}")
     return list(listed)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from mgframe.errors import FrameError, QueryError, warn
+from mgframe.errors import FrameError, QueryError, type_said, warn
 from mgframe.framing import complete_until, meta_of, resolution_of, time_level, times_of
 from mgframe.summing import Booleans, refuse_lifetime_sums, refuse_repeated_rows, with_used_labels
 from mgframe.timespan import (
@@ -84,7 +84,7 @@ class Part:
 
 def _require_frame(frame: object, said: str) -> None:
     if not isinstance(frame, pd.DataFrame):
-        raise QueryError(f"{said} must be a frame of counts, got {type(frame).__name__}")
+        raise QueryError(f"{said} must be a frame of counts, got {type_said(frame)}")
 
 
 def _require_days(frame: pd.DataFrame, said: str) -> None:

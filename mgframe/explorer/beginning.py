@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mgframe.errors import QueryError, suggestion
+from mgframe.errors import QueryError, suggestion, type_said
 from mgframe.explorer.account import WIDTHS, read_account_window
 from mgframe.explorer.choice import (
     ALL,
@@ -46,7 +46,8 @@ def of_frame(
 ) -> Choice:
     """Return the choice to begin with in a frame."""
     if not isinstance(frame, pd.DataFrame):
-        raise QueryError(f"frame must be a frame of counts, got {type(frame).__name__}")
+        said = type_said(frame, archive="give it as archive=")
+        raise QueryError(f"frame must be a frame of counts, got {said}")
     offer = offer_of(frame)
     levels = [] if by is None else names_in(by, argument="by")
     if len(levels) > 1 or any(level not in (*offer.levels, TOGETHER) for level in levels):

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import pandas as pd
 
 from mgframe.client import Client
-from mgframe.errors import FrameError, MgframeWarning, QueryError
+from mgframe.errors import FrameError, MgframeWarning, QueryError, type_said
 from mgframe.framing import is_simulated, key_levels, meta_of, resolution_of, times_of
 from mgframe.periods import local_days, resample
 from mgframe.reporting.spans import Spans
@@ -111,7 +111,7 @@ def read_frames(data: object) -> list[pd.DataFrame]:
     if not frames or not all(isinstance(frame, pd.DataFrame) for frame in frames):
         raise QueryError(
             "a report is made of a frame, a list of frames, names of domains, or nothing (all "
-            f"domains of client=); got {type(data).__name__}"
+            f"domains of client=); got {type_said(data, archive='give it as archive=')}"
         )
     return frames
 
