@@ -217,6 +217,11 @@ class FromArchive:
         return Path(place.root).name if place.is_local else str(place)
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a folder, and not an object store."""
+        return self.archive.place.is_local
+
+    @property
     def moment(self) -> str:
         """The moment to name to :meth:`Archive.as_of` for the same numbers."""
         return json_time(self.end)

@@ -286,8 +286,12 @@ def _code(data: Data | None, material: Material, place: Path) -> str:
 
 
 def _opening(archive: FromArchive) -> str:
-    """Return the code that opens an archive as it was read."""
-    return f"archive = mg.Archive({archive.name!r}).as_of({archive.moment!r})"
+    """Return the code that opens an archive as it was read.
+
+    A report is mailed around, so of a folder it has the last name alone, and says so.
+    """
+    said = "# the folder of the archive; complete its path\n" if archive.is_local else ""
+    return f"{said}archive = mg.Archive({archive.name!r}).as_of({archive.moment!r})"
 
 
 def _period(first: pd.Timestamp, last: pd.Timestamp) -> str:

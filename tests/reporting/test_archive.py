@@ -122,6 +122,8 @@ def test_the_code_of_a_report_makes_it_again(
     kept: mg.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = written(kept, tmp_path / "weekly.md")
+    said = "    # the folder of the archive; complete its path\n    archive = mg.Archive("
+    assert said in page
     lines = re.findall(r"^    (.*)$", page[page.index("import mgframe") - 4 :], re.MULTILINE)
     place = Path(kept.place.root)
     (tmp_path / place.name).symlink_to(place)
