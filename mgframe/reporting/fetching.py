@@ -224,17 +224,18 @@ def _listing_of(table: pd.DataFrame | None, names: Sequence[str] | None) -> pd.D
 
 
 def _errors(views: Mapping[str, View], *, not_kept: bool) -> list[str]:
-    """Return what went wrong, or what an archive does not keep: that is no outage."""
+    """Return what went wrong, or what an archive does not keep, each once: that is no outage."""
     found = {
         name: next(iter(view.errors.values()))
         for name, view in views.items()
         if view.frame is None and (name != "days" or not_kept)
     }
-    return [
+    told = [
         str(error) if not_kept else f"{name}: {error}"
         for name, error in found.items()
         if isinstance(error, QueryError) is not_kept
     ]
+    return list(dict.fromkeys(told))  # several sections may lack the same track
 
 
 def _warn_of(coverage: Coverage) -> None:

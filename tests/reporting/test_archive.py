@@ -157,6 +157,12 @@ def test_what_is_not_kept_names_the_track_and_is_no_failure(
     assert made.findings.iloc[0]["where"] == f"domain={SICK}"
 
 
+def test_what_several_sections_lack_is_said_once(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", by=[("domain",)])
+    page = written(archive, tmp_path / "weekly.html", sections=("breakdown", "coverage"))
+    assert page.count("no track has days by domain, recipient_provider:") == 1
+
+
 def test_an_archive_of_the_account_alone_gives_what_it_can(tmp_path: Path) -> None:
     archive = archive_of(tmp_path / "mail", by=[()])
     page = written(archive, tmp_path / "weekly.md")
