@@ -18,7 +18,7 @@ import pandas as pd
 from mgframe.archiving.archive import Archive
 from mgframe.archiving.buckets import now_of
 from mgframe.archiving.states import State
-from mgframe.archiving.stores import NotYet
+from mgframe.archiving.stores import NotYet, not_yet
 from mgframe.client import Client
 from mgframe.directory import domains
 from mgframe.errors import ArchiveError, ConfigurationError, QueryError
@@ -292,9 +292,22 @@ def _clocks(archive: Archive) -> tuple[pd.Timestamp, pd.Timestamp]:
     tracks, states = archive.tracks, states_of(archive)
     moments = [state.at for state in states.values() if state.at is not None]
     if not moments:
-        raise ArchiveError(
+        raise _nothing_kept(archive)
+    known = [now_of(tracks[name], state) for name, state in states.items() if state.covered]
+    return max(moments), max(known, default=max(moments))
+
+
+def _nothing_kept(archive: Archive) -> ArchiveError:
+    """Return the error for an archive without numbers, or without any at the moment it is of."""
+    if archive.when is None:
+        return ArchiveError(
             f"{archive.place}: nothing has been kept yet; archive.track(...) names what to keep, "
             "and archive.sync() fetches it"
         )
-    known = [now_of(tracks[name], state) for name, state in states.items() if state.covered]
-    return max(moments), max(known, default=max(moments))
+    firsts = []
+    for track in archive.tracks.values():
+        try:
+            archive.table_of(track)
+        except NotYet as error:
+            firsts += [error.first] if error.first is not None else []
+    return not_yet(str(archive.place), archive.when, min(firsts, default=None))

@@ -120,6 +120,23 @@ def test_an_archive_without_anything_kept_says_what_to_do(tmp_path: Path) -> Non
         source_of(None, archive)
 
 
+def test_a_past_before_everything_names_the_first_moment_known(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "mail", days=30, by=[(), ("domain",)])
+    later = by_keys(30, ("tag",))
+    archive.track("tags", by="tag")
+    keep_frame(archive, "tags", later, at=NOW + pd.Timedelta(days=1))
+    known = "at 2026-11-02 08:00 UTC; the first moment known is 2026-11-16 06:30 UTC"
+    with pytest.raises(ArchiveError, match=rf"mail: nothing had been kept {known}$"):
+        source_of(None, archive.as_of("2026-11-02 08:00"))
+
+
+def test_a_past_of_an_archive_that_was_never_filled_names_no_moment(tmp_path: Path) -> None:
+    archive = mg.Archive(tmp_path / "mail")
+    archive.track("days", by="domain")
+    with pytest.raises(ArchiveError, match=r"nothing had been kept at 2026-11-02 08:00 UTC$"):
+        source_of(None, archive.as_of("2026-11-02 08:00"))
+
+
 def test_what_is_no_archive_is_refused_and_without_either_a_key_is_asked_for() -> None:
     with pytest.raises(ConfigurationError, match=r"archive must be an mg\.Archive, got str"):
         source_of(None, "mail-history")  # type: ignore[arg-type]

@@ -21,7 +21,17 @@ _TRIES = 20
 
 
 class NotYet(ArchiveError):
-    """Nothing of a track had been kept at the moment that is asked for."""
+    """Nothing had been kept at the moment that is asked for; `first` is the first one known."""
+
+    first: pd.Timestamp | None = None
+
+
+def not_yet(where: str, when: pd.Timestamp, first: pd.Timestamp | None) -> NotYet:
+    """Return the error for a moment at which nothing had been kept."""
+    known = "" if first is None else f"; the first moment known is {first:%Y-%m-%d %H:%M} UTC"
+    error = NotYet(f"{where}: nothing had been kept at {when:%Y-%m-%d %H:%M} UTC{known}")
+    error.first = first
+    return error
 
 
 class Store:
@@ -127,10 +137,7 @@ class Store:
             if state.at is not None and state.at <= self.when:
                 return opened(self.place, name, version)
             first = first if state.at is None else state.at
-        known = "" if first is None else f"; the first moment known is {first:%Y-%m-%d %H:%M} UTC"
-        raise NotYet(
-            f"{table.where}: nothing had been kept at {self.when:%Y-%m-%d %H:%M} UTC{known}"
-        )
+        raise not_yet(table.where, self.when, first)
 
     def begin(self) -> Table:
         """Return the catalogue; make it where there is no archive yet."""
