@@ -161,6 +161,20 @@ def test_what_matches_nothing_is_a_file_of_no_rows(days: mg.Archive, tmp_path: P
     assert file.read_text(encoding="utf-8").strip() == ",".join([*LEVELS, "delivered", "simulated"])
 
 
+@pytest.mark.parametrize("by", [None, []], ids=["keys", "whole"])
+def test_an_export_that_nothing_matches_warns_once(
+    days: mg.Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: list[str] | None
+) -> None:
+    monkeypatch.setattr(exporting, "_ROWS", 5)  # several parts
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        days.export("mail", tmp_path / "mail.csv", "delivered", by=by, where={"domain": "c.com"})
+    told = [str(one.message) for one in warned if "nothing matches" in str(one.message)]
+    assert len(told) == 1
+    assert told[0].startswith("nothing matches where=domain = c.com in this window")
+    assert {one.filename for one in warned if str(one.message) in told} == {__file__}
+
+
 def test_the_past_is_exported_as_it_was_known(days: mg.Archive, tmp_path: Path) -> None:
     at = days.table("mail").state.at
     assert at is not None

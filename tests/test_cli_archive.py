@@ -249,6 +249,13 @@ def test_export_writes_the_question_of_its_options(begun: Run) -> None:
     )
 
 
+def test_an_export_that_nothing_matches_says_so(begun: Run) -> None:
+    begun("sync mail --simulated")
+    code, _, err = begun("export mail days none.csv delivered --where domain=nope.com")
+    assert code == 0
+    assert "nothing matches where=domain = nope.com in this window" in err
+
+
 def test_export_replaces_a_file_only_where_it_is_told_to(begun: Run) -> None:
     begun("sync mail --simulated")
     Path("days.csv").write_text("mine")

@@ -127,7 +127,6 @@ def frame(
         return empty_frame(["time", *question.keys], question.counts, meta=meta)
     sums = _sums(track, table, question, buckets)
     if not sums.size:
-        _warn_of_nothing(question)
         return empty_frame(["time", *question.keys], question.counts, meta=meta)
     return check_frame(build(_index(buckets, sums), _columns(sums), meta=meta))
 
@@ -139,6 +138,8 @@ def _sums(track: Track, table: Table, question: Question, buckets: Buckets) -> S
     with database() as connection:
         wanted = _wanted(connection, track, table, question, buckets)
         sums = add(connection, table.where, wanted, buckets)
+    if not sums.size:
+        _warn_of_nothing(question)
     return _with_silence(question, buckets, sums)
 
 
@@ -163,7 +164,6 @@ def _wanted(
 def _with_silence(question: Question, buckets: Buckets, sums: Sums) -> Sums:
     """Return the sums with what no row says: an account that sent nothing, a silent provider."""
     if question.is_whole and not sums.size:
-        _warn_of_nothing(question)
         sums = _of_nothing(question, buckets)
     if "complained" in sums.unknown and name_silent_alone(question.predicates):
         sums.unknown["complained"][:] = True
@@ -177,7 +177,10 @@ def frames_in_parts(
     meta = meta_for(track, table, question, buckets)
     with database() as connection:
         wanted = _wanted(connection, track, table, question, buckets)
-        for part, found in add_in_parts(connection, table.where, wanted, buckets, rows):
+        parts = add_in_parts(connection, table.where, wanted, buckets, rows)
+        for number, (part, found) in enumerate(parts):
+            if not number and not found.size:  # every part has the keys of the whole window
+                _warn_of_nothing(question)
             sums = _with_silence(question, part, found)
             if sums.size:
                 yield build(_index(part, sums), _columns(sums), meta=meta)
