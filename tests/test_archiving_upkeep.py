@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from mgframe.simulator import Model, Server
 
 DAY = "2026-11-10"
 OLD = time.time() - 2 * 24 * 3600
+FORGOTTEN = "never read, and Mailgun has forgotten it; import_frame() can fill it"
 pytestmark = pytest.mark.filterwarnings("ignore:what is kept is not compared:UserWarning")
 
 
@@ -271,6 +273,37 @@ def test_what_was_never_read_is_a_gap(archive: mg.Archive) -> None:
     assert (row["check"], row["start"], row["until"]) == (
         "gap", moment(f"{DAY} 06:00"), moment(f"{DAY} 09:00"),
     )  # fmt: skip
+
+
+def test_a_gap_says_what_of_it_can_still_be_fetched(archive: mg.Archive) -> None:
+    archive.track("days", by="domain")
+    for day in ("2025-06-01", "2026-11-09"):
+        read_at(archive, frame_of({day: {"delivered": 1}}), "2026-11-10", name="days")
+    table = archive.table("days")
+    table.note(replace(table.state, simulated=True))  # its clock is that of the last sync
+    found = archive.verify("days")[["start", "until", "note"]].to_numpy().tolist()
+    assert found == [
+        [moment("2025-06-02"), moment("2025-11-10"), FORGOTTEN],
+        [moment("2025-11-10"), moment("2026-11-09"), "never read; sync() or import it"],
+    ]
+
+
+@pytest.mark.parametrize("api", ["none", "metrics"])
+def test_a_gap_that_no_sync_asks_for_is_told_to_be_imported(tmp_path: Path, api: str) -> None:
+    archive = mg.Archive(tmp_path / "other")
+    archive.track("days", by="domain", api=api, start=None if api == "none" else "2026-11-08")
+    for day in ("2026-11-02", "2026-11-05", "2026-11-09"):
+        read_at(archive, frame_of({day: {"delivered": 1}}), "2026-11-10", name="days")
+    table = archive.table("days")
+    table.note(replace(table.state, simulated=True))
+    found = archive.verify()
+    last = "2026-11-09" if api == "none" else "2026-11-08"
+    assert found["until"].tolist()[:2] == [moment("2026-11-05"), moment(last)]
+    assert (
+        found["note"].tolist()[:2]
+        == ["never read, and no sync asks for it; import_frame() can fill it"] * 2
+    )
+    assert found["note"].tolist()[2:] == ["never read; sync() or import it"] * (api != "none")
 
 
 def test_an_answer_that_lacked_something_is_doubted(archive: mg.Archive) -> None:

@@ -74,7 +74,7 @@ def status(archive: Store, names: str | Iterable[str] | None = None) -> Status:
     """
     chosen = [track.name for track in archive.chosen(names)]
     found = [_standing(archive, track) for track in archive.tracks.values()]
-    now = _now(archive.when, [one.state for one in found])
+    now = now_of(archive.when, [one.state for one in found])
     past = archive.when is not None
     told = (replace(one, now=now, past=past) for one in found if one.track.name in chosen)
     return Status(str(archive.place), now, tuple(told))
@@ -119,7 +119,7 @@ def _disk(table: Table) -> int | None:
     )
 
 
-def _now(when: pd.Timestamp | None, states: Sequence[State]) -> pd.Timestamp:
+def now_of(when: pd.Timestamp | None, states: Sequence[State]) -> pd.Timestamp:
     """Return the moment; a simulated account's clock is known from its last sync alone."""
     if when is not None:
         return when

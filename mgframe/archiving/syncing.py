@@ -89,7 +89,8 @@ def sync(
     again once the first of it was read six hours ago, all after it in the same question. Open
     buckets are not kept. Where an answer lacks a row that held counts, the row stays, and what has
     no row in that answer is unknown until a better one comes: it is asked for in every sync while
-    it is young, then each week.
+    it is young, then each week. Where the answer is right, since a domain is gone for good,
+    :meth:`Archive.import_frame` of it settles what is older than the lag, and keeps the row.
 
     Examples
     --------

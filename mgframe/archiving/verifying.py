@@ -11,17 +11,27 @@ from mgframe.archiving.agreeing import answered, between
 from mgframe.archiving.findings import Findings, Part
 from mgframe.archiving.inspecting import cause, inspected
 from mgframe.archiving.libraries import database
-from mgframe.archiving.spans import without
+from mgframe.archiving.spans import Span, within, without
+from mgframe.archiving.states import State
+from mgframe.archiving.status import now_of
+from mgframe.archiving.steps import gaps, oldest
 from mgframe.archiving.stores import NotYet, Store
-from mgframe.archiving.tables import Table
 from mgframe.archiving.tracks import Track
 from mgframe.client import Client
 from mgframe.dividing import span_hours
 from mgframe.errors import ArchiveError, ConfigurationError, warn
-from mgframe.framing import with_meta
+from mgframe.framing import kept_since, with_meta
 from mgframe.planning import client_of
 
 _DEFAULT_LAST: Final = "14d"
+_TO_FETCH: Final = "never read; sync() or import it"
+_FORGOTTEN: Final = "never read, and Mailgun has forgotten it; import_frame() can fill it"
+_NEVER_ASKED: Final = "never read, and no sync asks for it; import_frame() can fill it"
+_DOUBTED: Final = (
+    "an answer lacked rows that are kept; what has no row is unknown. Where it is right (a domain "
+    "is gone for good), import_frame(name, mg.metrics(...)) of these buckets settles it, once they "
+    "are older than the lag, and keeps the rows"
+)
 
 
 def verify(
@@ -130,7 +140,8 @@ def _on_disk(archive: Store, track: Track, found: Findings) -> Part | None:
     """Check a track without the network; return it where all its files can be read."""
     try:
         table = archive.table_of(track)
-        _check_reads(table, track, found)
+        now = now_of(archive.when, [table.state])
+        _check_reads(track, table.state, now, found)
         return Part(track, table) if inspected(table, track, found) else None
     except NotYet:
         return None
@@ -139,16 +150,27 @@ def _on_disk(archive: Store, track: Track, found: Findings) -> Part | None:
         return None
 
 
-def _check_reads(table: Table, track: Track, found: Findings) -> None:
+def _check_reads(track: Track, state: State, now: pd.Timestamp, found: Findings) -> None:
     """Find what was never read, and what an answer left open."""
-    covered = table.state.covered
-    if not covered:
-        return
-    for start, until in without([(covered[0][0], covered[-1][1])], covered):
-        found.add(track, "gap", start=start, until=until, note="never read; sync() or import it")
-    for read in table.state.reads:
+    for (start, until), note in _gaps(track, state, now):
+        found.add(track, "gap", start=start, until=until, note=note)
+    for read in state.reads:
         if read.doubted:
-            found.add(
-                track, "doubted", start=read.start, until=read.until,
-                note="an answer lacked rows that are kept; what has no row is unknown",
-            )  # fmt: skip
+            found.add(track, "doubted", start=read.start, until=read.until, note=_DOUBTED)
+
+
+def _gaps(track: Track, state: State, now: pd.Timestamp) -> list[tuple[Span, str]]:
+    """Return what was never read between the first and the last bucket, and what can fill it."""
+    covered = state.covered
+    if not covered:
+        return []
+    first, last = covered[0][0], covered[-1][1]
+    holes = without([(first, last)], covered)
+    fetched = track.api != "none"
+    forgotten = within(holes, first, kept_since(track.resolution, now)) if fetched else []
+    asked = within(gaps(track, state, now), oldest(track, now), last) if fetched else []
+    never = without(holes, [*asked, *forgotten])  # an import's, or before the track begins
+    found = [(span, _FORGOTTEN) for span in forgotten]
+    found += [(span, _NEVER_ASKED) for span in never]
+    found += [(span, _TO_FETCH) for span in without(holes, [*forgotten, *never])]
+    return sorted(found)

@@ -146,6 +146,39 @@ def test_a_domain_that_an_answer_lost_is_unknown_and_never_zero(
     assert said_wrong(archive, oracle) == []
 
 
+def test_an_import_settles_the_doubt_over_a_domain_that_is_gone_for_good(
+    archive: mg.Archive, server: Server
+) -> None:
+    archive.sync(client=asking(server))
+    later(server, days=1)
+    server.inject(Fault("lost", times=10_000, path=METRICS))
+    with pytest.warns(mg.MgframeWarning, match="lacks"):
+        archive.sync(client=asking(server))
+    later(server, days=4)  # within the lag the next sync would look, and doubt, again
+    with pytest.warns(mg.MgframeWarning, match="lacks"):
+        archive.sync(client=asking(server))
+    before = rows(archive.table("days"))
+    assert archive.status("days").table["doubted"][0] > 0
+    reads = [read for read in archive.table("days").state.reads if read.doubted]
+    with pytest.warns(mg.MgframeWarning, match="not compared"):
+        note = archive.verify("days")["note"][0]
+    assert "import_frame(name, mg.metrics(...)) of these buckets settles it" in note
+    frame = mg.metrics(
+        by="domain", start=reads[0].start, end=reads[-1].until - pd.Timedelta(hours=1),
+        client=asking(server),
+    )  # fmt: skip
+    assert "a.example" not in frame.index.unique("domain")
+    archive.import_frame("days", frame)
+    assert archive.status("days").table["doubted"][0] == 0
+    pd.testing.assert_frame_equal(rows(archive.table("days")), before)
+    later(server, days=8)
+    archive.sync("days", client=asking(server))
+    assert archive.status("days").table["doubted"][0] == 0, "nor is it doubted anew"
+    after = rows(archive.table("days"))
+    gone = before.xs("a.example", level="domain")
+    pd.testing.assert_frame_equal(after.xs("a.example", level="domain"), gone)
+
+
 def test_no_answer_at_all_keeps_nothing_and_says_why(archive: mg.Archive, server: Server) -> None:
     url, now = server.url, server.model.now
     server.close()
