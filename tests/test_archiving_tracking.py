@@ -261,3 +261,22 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(
     for ask in (archive.status, archive.verify, lambda: archive.frame("days")):
         with pytest.raises(mg.ArchiveError, match=r"not allowed \(Permission denied\)"):
             ask()
+
+
+def test_a_client_in_the_place_of_names_is_told_where_it_goes(
+    archive: mg.Archive, demo: mg.Client
+) -> None:
+    wrong: Any = demo
+    for ask in (archive.sync, archive.verify, archive.status):
+        with pytest.raises(mg.QueryError, match=r"names must be .* got a client; .* client="):
+            ask(wrong)
+
+
+def test_a_frame_in_the_place_of_a_name_is_told_what_comes_first(archive: mg.Archive) -> None:
+    frame: Any = pd.DataFrame({"delivered": [1, 2]})
+    name: Any = "days"
+    said = r"got a frame; the name comes first: archive.import_frame\('days', frame\)$"
+    with pytest.raises(mg.QueryError, match=said):
+        archive.import_frame(frame, name)
+    with pytest.raises(mg.QueryError, match="name must be a track's name"):
+        archive.frame(frame)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pandas as pd
+
 from mgframe.errors import ConfigurationError, QueryError
 from mgframe.unseen import visible
 
@@ -96,8 +98,13 @@ def read_name(name: object) -> str:
     Raises
     ------
     QueryError
-        It holds anything but small letters, digits, ``-`` and ``_``, or is taken.
+        It is a frame, holds anything but small letters, digits, ``-`` and ``_``, or is taken.
     """
+    if isinstance(name, pd.DataFrame):
+        raise QueryError(
+            "name must be a track's name, got a frame; the name comes first: "
+            "archive.import_frame('days', frame)"
+        )
     if isinstance(name, str) and _NAME.fullmatch(name) and name != CATALOGUE:
         return name
     why = "is the archive's own" if name == CATALOGUE else "is no name"

@@ -14,6 +14,7 @@ from mgframe.archiving.places import CATALOGUE, Place, read_name, read_place
 from mgframe.archiving.states import State
 from mgframe.archiving.tables import Conflict, Table, created, exists, opened
 from mgframe.archiving.tracks import Track
+from mgframe.client import Client
 from mgframe.errors import ArchiveError, QueryError, suggestion
 from mgframe.summing import names_in
 
@@ -111,6 +112,10 @@ class Store:
         """
         if names is None:
             return list(self.tracks.values())
+        if isinstance(names, Client):
+            raise QueryError(
+                "names must be a track's name or several, got a client; whom to ask is client="
+            )
         wanted = names_in(names, argument="names")
         return [self.named(name) for name in dict.fromkeys(wanted)]
 

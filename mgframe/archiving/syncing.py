@@ -100,9 +100,10 @@ def sync(
     >>> print(archive.sync(client=mg.demo()))
     days: 2025-11-16 to 2026-11-15, 2 requests, 1,095 rows new, 0 changed
     """
-    client = client_of(client)
     archive.refuse_past()
-    runs = [_Run(archive, track, client) for track in _chosen(archive, names)]
+    tracks = _chosen(archive, names)  # what is named wrongly is told before a missing key
+    client = client_of(client)
+    runs = [_Run(archive, track, client) for track in tracks]
     with ExitStack() as stack:
         shown = bar(sum(turn.buckets() for turn in runs), "bucket", progress)
         if shown is not None:
