@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,23 @@ def test_what_a_store_says_is_shown_without_what_opens_it() -> None:
     assert "(GET https://a/b?sv=1&sig=... failed)" in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_a_folder_that_cannot_be_made_is_no_damage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(mg.ArchiveError) as caught:
+        mg.Archive(tmp_path / "file" / "mail").track("days")
+    assert re.fullmatch(
+        r".*/mail/catalogue: writing failed \(.*\); nothing was changed", str(caught.value)
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["Permission denied", "Unsupported: feature", "Out of Memory", "Generic S3 error", "?"]
+)
+def test_where_nothing_is_written_it_is_not_said_that_nothing_changed(text: str) -> None:
+    for doing, changes in (("writing", True), ("exporting", True), ("reading", False)):
+        with pytest.raises(mg.ArchiveError) as caught, told("mail", doing):
+            raise OSError(text)
+        assert ("nothing was changed" in str(caught.value)) is changes
+        assert ("damaged" in str(caught.value)) is (text == "?" and not changes)

@@ -17,6 +17,12 @@ from mgframe.errors import ArchiveError, ConfigurationError
 if TYPE_CHECKING:
     import duckdb
 
+#: What writes, and what is said of it where it failed; of reading there is nothing to say.
+_WRITING = {
+    "writing": "; nothing was changed",
+    "exporting": "; nothing was changed",
+    "removing what was left behind": "",  # some of it may be gone
+}
 #: Signs in a library's words, and what to do then; "{first}" is its first line.
 _ADVICE = (
     (
@@ -26,24 +32,28 @@ _ADVICE = (
     ),
     (
         ("Permission denied", "Read-only file system", "os error 13", "os error 30"),
-        "{where}: {doing} is not allowed ({first}); nothing was changed. The folder must be "
-        "writable for sync, and readable for everything else",
+        "{where}: {doing} is not allowed ({first}){unchanged}. The folder must be writable for "
+        "sync, and readable for everything else",
     ),
     (
         ("minimum reader version", "minimum writer version", "table features", "Unsupported:"),
-        "{where} was written in a newer table format ({first}); nothing was changed. "
+        "{where} was written in a newer table format ({first}){unchanged}. "
         "pip install -U 'mgframe[archive]'",
     ),
     (
         ("Out of Memory",),
-        "{where}: {doing} takes more memory than an archive allows itself ({first}); nothing was "
-        "changed. Ask for a shorter window, fewer keys in by=, or longer buckets",
+        "{where}: {doing} takes more memory than an archive allows itself ({first}){unchanged}. "
+        "Ask for a shorter window, fewer keys in by=, or longer buckets",
     ),
 )
+_FAILED = "{where}: {doing} failed ({first}){unchanged}"
 _DAMAGED = (
-    "{where}: {doing} failed, a file is damaged or missing ({first}); nothing was changed. "
-    "verify() names what is damaged; take that file from a copy of the archive, or read around it "
-    "with start= and end="
+    "{where}: {doing} failed, a file is damaged or missing ({first}). verify() names what is "
+    "damaged; take that file from a copy of the archive, or read around it with start= and end="
+)
+_REFUSED = (
+    "{where}: the object store refused {doing} or cannot be reached ({why}){unchanged}. Check the "
+    "address, and storage_options= or the environment: key, region, endpoint"
 )
 _REMOTE = re.compile(r"Generic \w+ error|Unknown scheme")
 #: What an address may hold that opens it, and what a terminal's colours look like.
@@ -102,16 +112,13 @@ def _is_theirs(error: Exception) -> bool:
 
 def _said(where: str, doing: str, text: str) -> str:
     first = text.strip().split("\n")[0][:300]
+    said = {"where": where, "doing": doing, "first": first, "unchanged": _WRITING.get(doing, "")}
     for signs, advice in _ADVICE:
         if any(sign in text for sign in signs):
-            return advice.format(where=where, doing=doing, first=first)
+            return advice.format(**said)
     if _REMOTE.search(text):
-        return (
-            f"{where}: the object store refused {doing} or cannot be reached ({_why(text)}); "
-            "nothing was changed. Check the address, and storage_options= or the environment: "
-            "key, region, endpoint"
-        )
-    return _DAMAGED.format(where=where, doing=doing, first=first)
+        return _REFUSED.format(**said, why=_why(text))
+    return (_FAILED if doing in _WRITING else _DAMAGED).format(**said)
 
 
 def _why(text: str) -> str:
