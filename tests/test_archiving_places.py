@@ -65,3 +65,25 @@ def test_where_nothing_is_written_it_is_not_said_that_nothing_changed(text: str)
             raise OSError(text)
         assert ("nothing was changed" in str(caught.value)) is changes
         assert ("damaged" in str(caught.value)) is (text == "?" and not changes)
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTP", "ftp", "memory", "nonsense"])
+def test_an_address_of_no_object_store_is_refused_when_the_archive_is_made(scheme: str) -> None:
+    said = rf"no archive can be kept at {scheme.lower()}://; .*file://.*: s3, .*gs, .*az, .*abfss"
+    with pytest.raises(mg.ConfigurationError, match=said):
+        mg.Archive(f"{scheme}://bucket.example/mail")
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3:///mail"])
+def test_an_address_without_a_bucket_is_refused(address: str) -> None:
+    with pytest.raises(
+        mg.ConfigurationError, match=r"names no bucket; write s3://bucket/mail-hist"
+    ):
+        mg.Archive(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["s3a://b/mail", "S3://b/mail", "gs://b", "opendal+s3://b/mail"]
+)
+def test_the_schemes_of_object_stores_are_taken(address: str) -> None:
+    assert mg.Archive(address).place.root == address

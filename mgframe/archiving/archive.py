@@ -36,7 +36,8 @@ class Archive(Store):
     ------
     ConfigurationError
         `path` is a file, holds a letter that the path of a Delta table cannot have, or is an
-        address with credentials; on first use, the extra ``mgframe[archive]`` is not installed.
+        address with credentials or of no object store; on first use, the extra
+        ``mgframe[archive]`` is not installed.
 
     Examples
     --------

@@ -19,7 +19,12 @@ CATALOGUE = "catalogue"
 #: Letters of a path that mean something in an address, which deltalake makes of it.
 _MEANT = re.compile(r"[%#?\[\]\\|^\x00-\x1f\x7f]")
 #: Schemes of addresses that name a container before the "@".
-_CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
+_CONTAINERS = ("abfs", "abfss")
+#: Schemes that deltalake can keep a table under; "opendal+s3" and its like too.
+_STORES = (
+    "s3", "s3a", "gs", "gcs", "az", "azure", "adl", *_CONTAINERS, "hdfs", "viewfs", "webhdfs",
+    "lakefs", "oss", "obs", "cos", "tos", "b2", "swift", "webdav",
+)  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -55,8 +60,8 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
     Raises
     ------
     ConfigurationError
-        It is neither, is a file, or is an address that holds what opens the store: a user's name or
-        key, a password, a query.
+        It is neither, is a file, is an address of what is no object store or names no bucket, or
+        one that holds what opens the store: a user's name or key, a password, a query.
     """
     if not isinstance(path, str | os.PathLike) or not str(path).strip():
         raise ConfigurationError(
@@ -66,6 +71,7 @@ def read_place(path: object, options: Mapping[str, str] | None) -> Place:
     text = os.fspath(path)
     if "://" in text and not text.startswith("file://"):
         _refuse_credentials(text)
+        _refuse_scheme(text)
         return Place(text, dict(options or {}))
     written = unquote(text.removeprefix("file://")) if text.startswith("file://") else text
     folder = Path(written).expanduser().absolute()
@@ -89,6 +95,20 @@ def _refuse_credentials(address: str) -> None:
         raise ConfigurationError(
             f"the address {parts.scheme}://...{visible(parts.path)} holds a user, a password or a "
             "query; give credentials as storage_options= or in the environment"
+        )
+
+
+def _refuse_scheme(address: str) -> None:
+    """Refuse what no table can be kept under, before it looks like an archive that is empty."""
+    parts = urlsplit(address)
+    if parts.scheme not in _STORES and not parts.scheme.startswith("opendal+"):
+        raise ConfigurationError(
+            f"no archive can be kept at {parts.scheme}://; it lies in a folder (file:// too), or "
+            f"in an object store that deltalake writes: {', '.join(_STORES)}"
+        )
+    if not parts.netloc:
+        raise ConfigurationError(
+            f"{visible(address)} names no bucket; write {parts.scheme}://bucket/mail-history"
         )
 
 
