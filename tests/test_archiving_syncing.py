@@ -57,6 +57,18 @@ def rows_of(archive: mg.Archive, name: str) -> pd.DataFrame:
     return frame.set_index(["time", *keys]).sort_index()
 
 
+def answered_until(moment: str) -> Callable[..., pd.DataFrame]:
+    """Return a fetch whose answers call no bucket complete that ends later."""
+    fetched = syncing.run
+
+    def early(*asked: Any) -> pd.DataFrame:
+        frame = fetched(*asked)
+        frame.attrs["mgframe"]["complete_until"] = moment
+        return frame
+
+    return early
+
+
 def test_the_first_sync_keeps_what_a_fetch_gives(
     archive: mg.Archive, serving: Account, models: Any
 ) -> None:
@@ -365,14 +377,7 @@ def test_a_good_sync_that_keeps_nothing_ends_an_earlier_failure(
     server.faults.append(Fault("truncated", times=1, path="metrics"))
     with pytest.raises(mg.ResponseError):
         archive.sync(client=client)
-    fetched = syncing.run
-
-    def early(*asked: Any) -> pd.DataFrame:
-        frame = fetched(*asked)
-        frame.attrs["mgframe"]["complete_until"] = "2026-11-01T00:00:00Z"
-        return frame
-
-    monkeypatch.setattr(syncing, "run", early)
+    monkeypatch.setattr(syncing, "run", answered_until("2026-11-01T00:00:00Z"))
     assert archive.sync(client=client).ok
     assert archive.status().table["result"].tolist() == ["fine"]
 
@@ -555,14 +560,7 @@ def test_a_machine_hours_behind_the_account_keeps_nothing(
 def test_only_what_an_answer_calls_complete_is_read(
     archive: mg.Archive, serving: Account, models: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetched = syncing.run
-
-    def early(*asked: Any) -> pd.DataFrame:
-        frame = fetched(*asked)
-        frame.attrs["mgframe"]["complete_until"] = "2026-11-14T00:00:00Z"
-        return frame
-
-    monkeypatch.setattr(syncing, "run", early)
+    monkeypatch.setattr(syncing, "run", answered_until("2026-11-14T00:00:00Z"))
     archive.track("days", "delivered", by="domain", start="2026-11-01")
     assert archive.sync(client=serving(models(NOW))[1]).outcomes[0].added == 13
     edge = pd.Timestamp("2026-11-14", tz="UTC")

@@ -19,7 +19,7 @@ from archives import archive_of, frame_of, moment, read_at, rows_of
 
 import mgframe as mg
 from mgframe.archiving import compacting
-from mgframe.archiving.libraries import database, library
+from mgframe.archiving.libraries import database, library, told
 from mgframe.archiving.logfiles import commit_joined
 from mgframe.archiving.places import Place
 from mgframe.archiving.tables import opened
@@ -369,14 +369,34 @@ def test_a_row_that_is_there_twice_is_found(archive: mg.Archive) -> None:
     assert "another program wrote to it" in content["note"]
 
 
-def test_numbers_that_are_not_those_that_were_stored_are_found(archive: mg.Archive) -> None:
-    [file] = [file for file in files(archive) if b"a.com" in file.read_bytes()][:1]
+def altered(archive: mg.Archive, value: str) -> None:
+    """Write a file anew with another value in a column, as damage or a program could."""
+    file = min(files(archive))
     with database() as connection:
-        rows = f"SELECT * REPLACE (delivered + 1 AS delivered) FROM '{file}'"
-        connection.execute(f"COPY (SELECT * FROM ({rows})) TO '{file}.new' (FORMAT parquet)")
+        rows = f"SELECT * REPLACE ({value}) FROM '{file}'"
+        connection.execute(f"COPY ({rows}) TO '{file}.new' (FORMAT parquet)")
     Path(f"{file}.new").replace(file)
+
+
+def test_numbers_that_are_not_those_that_were_stored_are_found(archive: mg.Archive) -> None:
+    altered(archive, "delivered + 1 AS delivered")
     assert checks(archive) == [("content", "-")]
     assert checks(archive.as_of(f"{DAY} 01:00")) == [], "its files are others"
+
+
+def test_a_time_that_no_clock_shows_is_a_finding_without_it(archive: mg.Archive) -> None:
+    altered(archive, "time + INTERVAL 36000 YEAR AS time")
+    row, content = archive.verify().to_dict("records")
+    assert (row["check"], pd.isna(row["start"]), row["rows"]) == ("period", True, 1)
+    assert content["check"] == "content"
+
+
+def test_whatever_a_library_raises_is_an_error_of_the_archive() -> None:
+    said = "days: reading failed.*conversion error"
+    with pytest.raises(ArchiveError, match=said), told("days", "reading"):
+        raise RuntimeError("nanobind::str(): conversion error!")
+    with pytest.raises(KeyError), told("days", "reading"):
+        raise KeyError("a mistake of our own")
 
 
 def test_no_flipped_bit_changes_a_number_unseen(archive: mg.Archive) -> None:

@@ -21,6 +21,8 @@ from mgframe.errors import ArchiveError
 if TYPE_CHECKING:
     import duckdb
 
+#: The view of a period of a table in an object store, whose files are read together.
+_PERIOD: Final = '"period"'
 _ALTERED: Final = "not the rows that were stored: a file is damaged, or another program wrote to it"
 _OVERLOOKED: Final = "its statistics are wrong, so that readers overlook rows: the file is damaged"
 
@@ -55,10 +57,10 @@ def _local_parts(table: Table) -> dict[str, list[tuple[str, str]]]:
 
 
 def _remote_parts(table: Table) -> dict[str, list[tuple[str, str]]]:
-    """Return the periods of a table in an object store; their files are read together."""
+    """Return the periods of a table in an object store, each as one file."""
     with told(table.where, "reading"):
         periods = sorted({part["period"] for part in table.delta.partitions()})
-    return {period: [(f"period={period}", "")] for period in periods}
+    return {period: [(f"period={period}", _PERIOD)] for period in periods}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class _Inspection:
         """Check each file of each period; return whether all of them could be read."""
         sound = True
         for period, files in parts.items():
-            good = [source for what, name in files if (source := self._read(period, what, name))]
+            good = [source for what, source in files if self._can_read(period, what, source)]
             sound = sound and len(good) == len(files)
             if good:
                 self._check_duplicates(good)
@@ -82,51 +84,53 @@ class _Inspection:
             self._check_content()
         return sound
 
-    def _read(self, period: str, what: str, source: str) -> str:
-        """Check a file; return what SQL reads of it, "" where it cannot be read."""
+    def _can_read(self, period: str, what: str, source: str) -> bool:
+        """Check a file; return whether it can be read."""
         try:
-            if not source:
-                scan(self.connection, self.table, "part", period, period)
-                source = '"part"'
-            self._check_rows(period, what, source)
-            self._check_statistics(what, source)
+            if source == _PERIOD:
+                scan(self.connection, self.table, "period", period, period)
+            self._check_statistics(what, source, self._check_rows(period, what, source))
         except ArchiveError as error:
             self.found.add(self.track, "file", what=what, note=cause(error))
-            return ""
-        return source
+            return False
+        return True
 
-    def _check_rows(self, period: str, what: str, source: str) -> None:
-        """Read every column; find rows of another period, and counts below zero."""
+    def _check_rows(self, period: str, what: str, source: str) -> dict[str, tuple[Any, Any]]:
+        """Find rows of another period, and counts below zero; return the ends of time and keys.
+
+        Every column is read, for damage shows where it is read.
+        """
         counts, track = self.table.counts, self.track
+        columns = ["time", *track.levels]
+        ends = ", ".join(f'min("{name}"), max("{name}")' for name in columns)
         below = "".join(f', count(*) FILTER ("{name}" < 0), sum("{name}")' for name in counts)
-        keys = "".join(f', max("{key}")' for key in track.levels)
         other = f"strftime(time, '{PARTS[track.resolution]}') IS DISTINCT FROM {listed([period])}"
         row = self._row(
             f"SELECT count(*), count(*) FILTER ({other}), min(time) FILTER ({other}), "
-            f"max(time) FILTER ({other}){below}{keys} FROM {source}"
+            f"max(time) FILTER ({other}), {ends}{below} FROM {source}"
         )
         self.found.read(row[0])
         if row[1]:
             said = {"start": _moment(row[2]), "until": _moment(row[3]), "rows": row[1]}
             note = f"rows that do not belong to {period}"
             self.found.add(track, "period", what=what, note=note, **said)
-        for count, rows in zip(counts, row[4::2], strict=False):
+        first = 4 + 2 * len(columns)
+        for count, rows in zip(counts, row[first::2], strict=True):
             if rows:
                 self.found.add(
                     track, "negative", what=what, count=count, rows=rows, note="below zero"
                 )
+        return dict(zip(columns, zip(row[4:first:2], row[5:first:2], strict=True), strict=True))
 
-    def _check_statistics(self, what: str, source: str) -> None:
+    def _check_statistics(self, what: str, source: str, ends: dict[str, tuple[Any, Any]]) -> None:
         """Look for the first and the last row by a condition, as readers do.
 
         A condition leaves files out by the statistics at their end, reading all does not.
         """
-        columns = [f'"{name}"' for name in ("time", *self.track.levels)]
-        ends = ", ".join(f"min({name}), max({name})" for name in columns)
-        # The sum of hashes has to be made of the rows, not of the statistics alone.
-        *values, _ = self._row(f"SELECT {ends}, sum(hash(time)) FROM {source}")
-        seen = ", ".join(f"EXISTS (FROM {source} WHERE {c} = ?)" for c in columns for _ in "<>")
-        if not all(self._row(f"SELECT {seen}", values)):
+        seen = ", ".join(
+            f'EXISTS (FROM {source} WHERE "{n}" = ?)' for n, two in ends.items() for _ in two
+        )
+        if not all(self._row(f"SELECT {seen}", [end for two in ends.values() for end in two])):
             self.found.add(self.track, "file", what=what, note=_OVERLOOKED)
 
     def _check_duplicates(self, sources: Sequence[str]) -> None:
@@ -155,10 +159,10 @@ class _Inspection:
         return tuple(row)
 
 
-def _moment(value: Any) -> pd.Timestamp:
-    """Return a time that was read, NaT where damage made it one that no clock shows."""
-    moment: pd.Timestamp = pd.to_datetime(value, utc=True, errors="coerce")
-    return moment
+def _moment(value: Any) -> pd.Timestamp | None:
+    """Return a time that was read, None where damage made it one that no clock shows."""
+    moment = pd.to_datetime(value, utc=True, errors="coerce")
+    return None if pd.isna(moment) else moment
 
 
 def _check_past(table: Table, track: Track, found: Findings) -> None:
