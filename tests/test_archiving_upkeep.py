@@ -370,10 +370,11 @@ def test_a_row_that_is_there_twice_is_found(archive: mg.Archive) -> None:
 
 
 def altered(archive: mg.Archive, value: str) -> None:
-    """Write a file anew with another value in a column, as damage or a program could."""
-    file = min(files(archive))
+    """Write a file of after the first hour with another value, as damage or a program could."""
+    file = min({*files(archive)} - {*files(archive.as_of(f"{DAY} 01:00"))})
     with database() as connection:
-        rows = f"SELECT * REPLACE ({value}) FROM '{file}'"
+        source = f"read_parquet('{file}', hive_partitioning = false)"
+        rows = f"SELECT * REPLACE ({value}) FROM {source}"
         connection.execute(f"COPY ({rows}) TO '{file}.new' (FORMAT parquet)")
     Path(f"{file}.new").replace(file)
 
@@ -389,6 +390,13 @@ def test_a_time_that_no_clock_shows_is_a_finding_without_it(archive: mg.Archive)
     row, content = archive.verify().to_dict("records")
     assert (row["check"], pd.isna(row["start"]), row["rows"]) == ("period", True, 1)
     assert content["check"] == "content"
+
+
+def test_a_column_of_another_type_is_found(archive: mg.Archive) -> None:
+    altered(archive, "CAST(domain AS BLOB) AS domain")
+    found = archive.verify()
+    assert found["check"].tolist() == ["file"]
+    assert "not of the table's types" in found["note"][0]
 
 
 def test_whatever_a_library_raises_is_an_error_of_the_archive() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: The view of a period of a table in an object store, whose files are read together.
 _PERIOD: Final = '"period"'
 _ALTERED: Final = "not the rows that were stored: a file is damaged, or another program wrote to it"
+_OTHER_TYPES: Final = "its columns are not of the table's types: the file is damaged"
 _OVERLOOKED: Final = "its statistics are wrong, so that readers overlook rows: the file is damaged"
 
 
@@ -89,11 +90,18 @@ class _Inspection:
         try:
             if source == _PERIOD:
                 scan(self.connection, self.table, "period", period, period)
+            self._check_types(what, source)
             self._check_statistics(what, source, self._check_rows(period, what, source))
         except ArchiveError as error:
             self.found.add(self.track, "file", what=what, note=cause(error))
             return False
         return True
+
+    def _check_types(self, what: str, source: str) -> None:
+        """Compare the columns with the table's; text of which a bit was lost reads as bytes."""
+        query = "SELECT list(column_type) FROM (DESCRIBE {})"
+        if self._row(query.format(f"FROM {source}")) != self._row(query.format(shape(self.table))):
+            self.found.add(self.track, "file", what=what, note=_OTHER_TYPES)
 
     def _check_rows(self, period: str, what: str, source: str) -> dict[str, tuple[Any, Any]]:
         """Find rows of another period, and counts below zero; return the ends of time and keys.
